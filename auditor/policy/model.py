@@ -1,0 +1,89 @@
+"""The policy file as a value, and what judging with policies gives."""
+
+from typing import Any
+
+import msgspec
+
+from auditor.facts.model import Subject
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A manifest in a policy file that is its test and its documentation."""
+
+    manifest: str
+    """YAML text, one or more documents."""
+    messages: tuple[str, ...]
+    """The exact messages that this policy must give; empty in a good example."""
+    kubernetes_version: str | None = None
+    params: dict[str, Any] | None = None
+    line: int = 0
+    """Where it stands in the policy file; 0 when not known."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """One policy file."""
+
+    id: str
+    severity: str
+    scope: str
+    subject: str
+    """The folder it stands in: requests-limits, qos, sidecars, tmpfs, namespace, runtimes ..."""
+    when: str
+    """CEL condition over the scope's facts; a finding when it is exactly true."""
+    message: str
+    at: str
+    """Path below the subject where the finding points; may hold `{cel}`."""
+    why: str
+    remediation: str
+    waive: str
+    """When a waiver is reasonable."""
+    file: str
+    tags: tuple[str, ...] = ()
+    params: dict[str, Any] = {}
+    severity_when: tuple[tuple[str, str], ...] = ()
+    """(severity, CEL condition) pairs, the first true one replaces `severity`."""
+    actual: str | None = None
+    """CEL of an int: the number in bytes that is wrong (the CSV's actual_bytes)."""
+    expected: str | None = None
+    """CEL of an int: the number it is held against."""
+    profiles: tuple[str, ...] = ("recommended", "strict")
+    """The profiles that enable it; `all` enables every policy."""
+    profile_params: dict[str, dict[str, Any]] = {}
+    """Parameter values that a profile sets, by profile."""
+    yields_to: tuple[str, ...] = ()
+    """Policies whose finding for the same subject silences this one's."""
+    aliases: tuple[str, ...] = ()
+    deprecated: str | None = None
+    references: tuple[str, ...] = ()
+    good: tuple[Example, ...] = ()
+    bad: tuple[Example, ...] = ()
+
+
+class ActivePolicy(msgspec.Struct, frozen=True):
+    """A policy as a config switched it on: its severity and parameters for some namespace and kind."""
+
+    policy: Policy
+    severity: str | None
+    """The config's severity, which then holds for every case; None: the policy's own."""
+    params: dict[str, Any]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A condition that held for a subject."""
+
+    policy: Policy
+    severity: str
+    message: str
+    values: dict[str, Any]
+    subject: Subject
+    at: str
+    actual_bytes: int | None
+    expected_bytes: int | None
+
+
+class NotJudged(msgspec.Struct, frozen=True):
+    """A condition whose evaluation was an error; it makes the run incomplete."""
+
+    policy: str
+    subject: Subject
+    reason: str
