@@ -1,0 +1,51 @@
+# `make audit` and `make test` need only Python >= 3.11 and this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := reports
+
+.PHONY: help audit test lint types format docs bench package clean
+
+help: ## what this file can do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(BIN)/.installed-dev: $(BIN)/.installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	touch $@
+
+audit: $(BIN)/.installed ## audit manifests-samples/: the report here, SARIF and CSV in reports/
+	@mkdir -p $(OUT)
+	$(BIN)/auditor scan manifests-samples --fail-on never --output table --output sarif=$(OUT)/audit.sarif --output csv=$(OUT)/audit.csv
+	@echo "wrote $(OUT)/audit.sarif and $(OUT)/audit.csv"
+
+test: $(BIN)/.installed-dev lint types ## linters, type checks and every test
+	$(BIN)/python -m pytest -n auto -q
+
+lint: $(BIN)/.installed-dev ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.installed-dev ## mypy, strict
+	$(BIN)/mypy
+
+format: $(BIN)/.installed-dev ## let ruff format and mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(BIN)/.installed-dev ## write the generated pages
+	$(BIN)/python -m auditor.docs write
+
+bench: $(BIN)/.installed-dev ## measure speed and memory
+	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/run.py
+
+package: $(BIN)/.installed-dev ## build the wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps -c constraints.txt -w dist .
+
+clean: ## remove what this file made
+	rm -rf $(VENV) $(OUT) dist build

@@ -1,0 +1,169 @@
+"""The Python API: audit paths, get the report, or a pandas DataFrame of it.
+
+>>> import auditor
+>>> result = auditor.audit(["manifests-samples"])
+>>> result.report.summary.workloads > 0
+True
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from auditor.baseline import load_baseline
+from auditor.config import Config, ConfigError, Selection, find_config, load_config
+from auditor.engine import Plan, assemble
+from auditor.facts.build import FactOptions
+from auditor.facts.model import Record
+from auditor.findings import Report, severity_rank
+from auditor.kube.versions import parse_target
+from auditor.policy.load import load_policies, shipped_folder
+from auditor.sources.discover import discover
+from auditor.sources.read import ReadOptions
+from auditor.waivers import load_waivers
+from auditor.workers import Progress, Task, judge_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may choose; None leaves it to the config, then to the default."""
+
+    config: str | None = None
+    """A config file; None: the nearest `.auditor.yaml` from the working folder upwards."""
+    policies: Sequence[str] = ()
+    """Folders of policies besides the shipped ones; they override by id."""
+    profile: str | None = None
+    """`recommended` (default), `strict` or `all`."""
+    kubernetes_version: str | None = None
+    """Such as `1.34`; the newest known by default."""
+    feature_gates: Sequence[str] = ()
+    """`NAME=true` or `NAME=false`."""
+    namespace: str | None = None
+    """For objects that have none."""
+    exclude: Sequence[str] = ()
+    waivers: str | None = None
+    use_waivers: bool = True
+    baseline: str | None = None
+    jobs: int | None = None
+    """Worker processes; the number of usable cores by default. The result is the same for any number."""
+    keep_records: bool = False
+    """Keep the facts of every workload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The result of an audit."""
+
+    report: Report
+    records: tuple[Record, ...]
+    """The facts, in input order, when `keep_records` was asked for."""
+    fail_on: str | None
+    """The config's threshold; None when it has none."""
+
+    def failed(self, fail_on: str) -> bool:
+        """Return whether a finding that is neither waived nor known is at or above a severity; False for `never`."""
+        if fail_on == "never":
+            return False
+        counts = self.report.summary.findings
+        return any(count for severity, count in counts.items() if severity_rank(severity) <= severity_rank(fail_on))
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything could be judged, and there was a Kubernetes object to judge."""
+        return not self.report.skipped and self.report.summary.objects > 0
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the findings as a pandas DataFrame: the columns of the CSV report, a row each (needs pandas)."""
+        import io
+
+        import pandas as pd
+
+        from auditor.reports.csv import render
+
+        numbers = dict.fromkeys(("line", "column", "actual_bytes", "expected_bytes"), "Int64")
+        return pd.read_csv(io.StringIO(render(self.report)), dtype=numbers, keep_default_na=True)
+
+
+def audit(paths: Sequence[str | Path], *, stdin: bytes | None = None, **options: object) -> Audit:
+    """Audit manifests and return the result; the keywords are the fields of `Options`.
+
+    Raises ConfigError, PolicyError, SourceError or ValueError for wrong use; never for bad manifests, which are
+    `report.skipped`.
+    """
+    return run([str(path) for path in paths], Options(**options), stdin=stdin)  # type: ignore[arg-type]
+
+
+def run(paths: Sequence[str], options: Options, *, stdin: bytes | None = None, progress: Progress | None = None) -> Audit:
+    """Audit manifests as the options say; `progress` is called with the number of files just finished."""
+    config, folder = _config(options)
+    plan = _plan(options, config, folder)
+    baseline_file = options.baseline or (config.baseline and str(folder / config.baseline))
+    baseline = load_baseline(Path(baseline_file)) if baseline_file else None
+    found = discover(paths, (*config.exclude, *options.exclude), stdin)
+    template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
+    read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
+    task = Task(plan=plan, read=read, keep_records=options.keep_records)
+    judged, unusable = judge_files(found.files, task, options.jobs or usable_cores(), progress or _silent)
+    report = assemble(judged, plan, baseline, version("kube-memory-auditor"), found.notes)
+    report = _with_skipped(report, (*found.skipped, *unusable))
+    records = tuple(record for part in judged for record in part.records)
+    return Audit(report=_with_notes(report), records=records, fail_on=config.fail_on)
+
+
+def _config(options: Options) -> tuple[Config, Path]:
+    """Return the config and the folder that its paths are relative to."""
+    path = Path(options.config) if options.config else find_config(Path.cwd())
+    if path is None:
+        return Config(), Path.cwd()
+    return load_config(path), path.parent
+
+
+def _plan(options: Options, config: Config, folder: Path) -> Plan:
+    profile = options.profile or config.profile or "recommended"
+    if profile not in ("recommended", "strict", "all"):
+        raise ConfigError(f"profile {profile!r}: must be recommended, strict or all")
+    folders = [shipped_folder(), *(folder / name for name in config.policies), *map(Path, options.policies)]
+    policies = load_policies(folders)
+    gates = [f"{name}={str(on).lower()}" for name, on in config.feature_gates.items()]
+    waiver_file = options.waivers or (config.waivers and str(folder / config.waivers))
+    return Plan(
+        selection=Selection(policies, config, profile, options.config or ".auditor.yaml"),
+        target=parse_target(options.kubernetes_version or config.kubernetes_version, [*gates, *options.feature_gates]),
+        options=FactOptions(sidecar_names=config.sidecars.names, sidecar_images=config.sidecars.images),
+        waivers=load_waivers(Path(waiver_file)) if waiver_file and options.use_waivers else (),
+        use_waivers=options.use_waivers,
+        aliases={alias: policy.id for policy in policies for alias in policy.aliases},
+        today=datetime.now(UTC).date(),
+    )
+
+
+def _with_skipped(report: Report, more: Sequence[object]) -> Report:
+    skipped = tuple(sorted({*report.skipped, *more}, key=lambda item: (item.file, item.line or 0, item.column or 0)))  # type: ignore[attr-defined]
+    summary = msgspec.structs.replace(report.summary, skipped=len(skipped))
+    return msgspec.structs.replace(report, skipped=skipped, summary=summary)
+
+
+def _with_notes(report: Report) -> Report:
+    """Say plainly when there was nothing to judge."""
+    if report.summary.workloads:
+        return report
+    what = "no workload to judge" if report.summary.objects else "nothing to judge: no Kubernetes object was read"
+    return msgspec.structs.replace(report, notes=(*report.notes, what))
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _silent(_: int) -> None:
+    """Tell nobody."""

@@ -1,0 +1,152 @@
+"""What the commands share: options, outputs, progress. Nothing here decides what is a finding."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from auditor.findings import SEVERITIES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_STDIN_BYTES = 64 << 20
+FAIL_ON = (*SEVERITIES, "never")
+
+
+def audit_options(command: F) -> F:
+    """Add the options of every command that audits."""
+    options = [
+        click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
+        click.option("--policies", multiple=True, metavar="FOLDER", help="Policies besides the shipped ones; they override by id."),
+        click.option("--profile", type=click.Choice(("recommended", "strict", "all")), help="Which policies judge. [default: recommended]"),
+        click.option("--config", metavar="FILE", help="Config file. [default: the nearest .auditor.yaml upwards]"),
+        click.option("--kubernetes-version", metavar="VERSION", help="Such as 1.34. [default: the newest known]"),
+        click.option("--feature-gate", "feature_gates", multiple=True, metavar="NAME=BOOL", help="A gate of that version, switched."),
+        click.option("--namespace", metavar="NAME", help="Namespace of objects that name none."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="Files and folders to leave out."),
+        click.option("--waivers", metavar="FILE", help="A file of waivers."),
+        click.option("--no-waivers", is_flag=True, help="Ignore every waiver: file, annotation and comment."),
+        click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes. [default: the cores]"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def options_from(arguments: dict[str, Any], **more: Any) -> Any:
+    """Return the audit's `Options` from the arguments that `audit_options` gives."""
+    from auditor.api import Options
+
+    names = ("policies", "profile", "config", "kubernetes_version", "feature_gates", "namespace", "exclude", "waivers", "jobs")
+    return Options(**{name: arguments[name] for name in names}, use_waivers=not arguments["no_waivers"], **more)
+
+
+def run_audit(arguments: dict[str, Any], **more: Any) -> Any:
+    """Run the audit that the arguments ask for, with a progress bar on a terminal; return the `Audit`."""
+    from auditor.api import run
+
+    paths = arguments["paths"]
+    stdin = None
+    if "-" in paths:
+        stdin = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
+    with Bar() as bar:
+        return run(paths, options_from(arguments, **more), stdin=stdin, progress=bar.advance)
+
+
+class Bar:
+    """A progress bar on standard error, for work over a second on a terminal; silent otherwise."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._progress: Any = None
+        self._done = 0
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def advance(self, files: int) -> None:
+        """Count files that were finished."""
+        self._done += files
+        if self._progress is None and sys.stderr.isatty() and time.monotonic() - self._started > 1:
+            from rich.console import Console
+            from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+            columns = (SpinnerColumn(), TextColumn("files judged"), MofNCompleteColumn())
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress.add_task("files", total=None)
+            self._progress.start()
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], completed=self._done)
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where one report goes; `path` None is standard output."""
+
+    format: str
+    path: Path | None
+
+
+def parse_outputs(texts: Sequence[str], formats: Sequence[str], *, quiet: bool, default: str = "table") -> tuple[Output, ...]:
+    """Return the outputs of `FORMAT` and `FORMAT=PATH` texts. Raises click.UsageError for a wrong one.
+
+    With only files named, the default format goes to standard output too, unless quiet.
+    """
+    outputs = [_parse_output(text, formats) for text in texts]
+    on_stdout = [output for output in outputs if output.path is None]
+    if len(on_stdout) > 1:
+        raise click.UsageError("--output: only one report can go to standard output; write the others as FORMAT=PATH")
+    files = [output.path.resolve() for output in outputs if output.path]
+    if len(files) != len(set(files)):
+        raise click.UsageError("--output: two reports go to one file")
+    if not on_stdout and not quiet:
+        outputs.append(Output(default, None))
+    return tuple(outputs)
+
+
+def _parse_output(text: str, formats: Sequence[str]) -> Output:
+    name, _, path = text.partition("=")
+    if name not in formats:
+        raise click.UsageError(f"--output {text}: no such format; formats are {', '.join(formats)}")
+    if "=" in text and not path:
+        raise click.UsageError(f"--output {text}: a path must follow the equals sign")
+    target = Path(path) if path else None
+    if target and target.is_dir():
+        raise click.UsageError(f"--output {text}: is a folder; name a file in it")
+    if target and not target.parent.is_dir():
+        raise click.UsageError(f"--output {text}: there is no folder {target.parent}")
+    if target and not os.access(target.parent, os.W_OK):
+        raise click.UsageError(f"--output {text}: the folder {target.parent} cannot be written")
+    return Output(name, target)
+
+
+def write_output(output: Output, text: str) -> None:
+    """Write a report to its file, beside it and renamed so that it appears whole or not at all, or to standard output."""
+    if output.path is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    beside = output.path.with_name(f".{output.path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="")
+        beside.replace(output.path)
+    except OSError as error:
+        raise click.UsageError(f"--output: {output.path}: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def exit_code(*, failed: bool, complete: bool) -> int:
+    """Return 1 for findings at or above the threshold, 3 for an incomplete audit, 0 otherwise; 1 wins over 3."""
+    if failed:
+        return 1
+    return 0 if complete else 3

@@ -1,0 +1,333 @@
+"""The engine: objects, policies, waivers, a baseline and today's date in; a report out.
+
+Pure: no clock, no network, no printing, no files. `judge_objects` works on one file's objects and may run anywhere;
+`assemble` joins what they gave, in any order, into one report that is the same bytes for any number of workers.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import msgspec
+
+from auditor.baseline import Baseline, apply_baseline
+from auditor.config import Selection
+from auditor.facts.build import FactOptions, build_record
+from auditor.facts.context import Context
+from auditor.facts.model import Path, Record
+from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef
+from auditor.kube.versions import Target
+from auditor.policy.model import NotJudged, Verdict
+from auditor.policy.program import Program
+from auditor.sources.model import Object
+from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive, waiver_notes
+
+FINGERPRINT_VERSION = 1
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything that decides how objects are judged."""
+
+    selection: Selection
+    target: Target
+    options: FactOptions
+    waivers: tuple[Waiver, ...]
+    """The central file's."""
+    use_waivers: bool
+    aliases: dict[str, str]
+    """Old policy id to the present one."""
+    today: date
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What judging some objects gave; picklable and order-free."""
+
+    findings: tuple[Finding, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+    records: tuple[Record, ...] = ()
+    """Only when asked for."""
+    objects: int = 0
+    workloads: int = 0
+    containers: int = 0
+    foreign_documents: int = 0
+    used_waivers: tuple[str, ...] = ()
+    """Keys of central waivers that covered a finding."""
+
+
+class Judge:
+    """Judges objects by one plan; keeps the compiled programs, one for each set of active policies."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._programs: dict[tuple[int, ...], Program] = {}
+
+    def program(self, namespace: str | None, kind: str) -> Program:
+        """Return the compiled policies for a namespace and kind."""
+        key = self._plan.selection.key(namespace, kind)
+        if key not in self._programs:
+            self._programs[key] = Program(self._plan.selection.active(key))
+        return self._programs[key]
+
+    def judge_objects(self, objects: Sequence[Object], context: Context, *, keep_records: bool = False) -> Judged:
+        """Judge the objects of one file."""
+        findings: list[Finding] = []
+        skipped: list[Skipped] = []
+        records: list[Record] = []
+        waivers = _FileWaivers(self._plan, objects)
+        workloads = containers = 0
+        for obj in objects:
+            if obj.pod_path is None:
+                continue
+            record = build_record(obj, context, self._plan.target, self._plan.options)
+            workloads += 1
+            containers += len(record.containers)
+            skipped.extend(_problem(obj, problem.path, problem.reason) for problem in record.problems)
+            found, failed = self._judge_record(obj, record)
+            skipped.extend(failed)
+            findings.extend(waivers.apply(obj, found))
+            if keep_records:
+                records.append(record)
+        return Judged(
+            findings=tuple(findings),
+            skipped=tuple(skipped),
+            notes=tuple(waivers.notes()),
+            records=tuple(records),
+            objects=len(objects),
+            workloads=workloads,
+            containers=containers,
+            used_waivers=tuple(sorted(waivers.used)),
+        )
+
+    def _judge_record(self, obj: Object, record: Record) -> tuple[list[Finding], list[Skipped]]:
+        verdicts: list[Verdict] = []
+        failed: list[Skipped] = []
+        for answer in self.program(obj.namespace, obj.kind).judge(record):
+            if isinstance(answer, NotJudged):
+                words = f"policy {answer.policy} could not judge {_subject_words(answer)}: {answer.reason}"
+                failed.append(_problem(obj, answer.subject.path, words))
+            else:
+                verdicts.append(answer)
+        return [_finding(obj, verdict) for verdict in without_yielding(verdicts)], failed
+
+
+class _FileWaivers:
+    """The waivers that can cover findings of one file, and which of them did."""
+
+    def __init__(self, plan: Plan, objects: Sequence[Object]) -> None:
+        self._plan = plan
+        self.used: set[str] = set()
+        self._inline: list[Waiver] = []
+        self._notes: list[str] = []
+        self._by_line: dict[int, tuple[Waiver, ...]] = {}
+        if plan.use_waivers and objects and objects[0].comments:
+            self._by_line, notes = comment_waivers(objects[0].comments, objects[0].file)
+            self._inline.extend(waiver for line in self._by_line.values() for waiver in line)
+            self._notes.extend(notes)
+
+    def apply(self, obj: Object, findings: list[Finding]) -> list[Finding]:
+        """Return the findings of one object, waived where a waiver covers them."""
+        if not self._plan.use_waivers:
+            return findings
+        own, notes = annotation_waivers(obj)
+        self._inline.extend(own)
+        self._notes.extend(notes)
+        if not (own or self._by_line or self._plan.waivers):
+            return findings
+        result = []
+        for finding in findings:
+            line = finding.place.line if finding.place else 0
+            near = self._by_line.get(line, ()) + self._by_line.get(line - 1, ())
+            candidates = (*near, *own, *self._plan.waivers)
+            waived, matched = waive(finding, candidates, self._plan.aliases, self._plan.today)
+            self.used.update(matched)
+            result.append(waived)
+        return result
+
+    def notes(self) -> list[str]:
+        """Return notes about faulty, expired and unused inline waivers of this file."""
+        return self._notes + waiver_notes(self._inline, self.used, self._plan.today)
+
+
+def without_yielding(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return the verdicts on one workload without those that yield to another one: one fact, one finding.
+
+    A verdict yields to one of a policy in its `yields_to` about the same subject, or when one of the two is about the
+    pod itself. Two verdicts about quantities must be about the same quantity.
+    """
+    by_policy: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_policy.setdefault(verdict.policy.id, []).append(verdict)
+    return [
+        verdict
+        for verdict in verdicts
+        if not any(_overlap(verdict, other) for name in verdict.policy.yields_to for other in by_policy.get(name, ()))
+    ]
+
+
+def _overlap(one: Verdict, other: Verdict) -> bool:
+    if one.policy.scope == other.policy.scope == "quantity":
+        return one.subject == other.subject and one.at == other.at
+    return one.subject == other.subject or "pod" in (one.subject.type, other.subject.type)
+
+
+def _finding(obj: Object, verdict: Verdict) -> Finding:
+    subject = verdict.subject
+    path = (*subject.path, *parse_path(verdict.at))
+    place, related = _places(obj, path)
+    return Finding(
+        policy=verdict.policy.id,
+        severity=verdict.severity,
+        message=verdict.message,
+        values=verdict.values,
+        workload=WorkloadRef(api_version=obj.api_version, kind=obj.kind, namespace=obj.namespace, name=obj.name),
+        subject_type=subject.type,
+        subject=subject.name,
+        container=subject.name if subject.type == "container" else None,
+        container_type=subject.container_type,
+        place=place,
+        related=related,
+        path=path_text(path),
+        fingerprint=fingerprint(obj, verdict, path),
+        actual_bytes=verdict.actual_bytes,
+        expected_bytes=verdict.expected_bytes,
+    )
+
+
+def _places(obj: Object, path: Path) -> tuple[Place, tuple[Place, ...]]:
+    full = (*obj.path, *path)
+    alias = obj.locator.alias_place(full)
+    return obj.locator.place(full), (alias,) if alias else ()
+
+
+def parse_path(text: str) -> Path:
+    """Return the path of a text such as `env[2].value` or `resources.limits.memory`; empty for an empty text."""
+    return tuple(int(index) if index else key for key, index in _STEP.findall(text))
+
+
+def path_text(path: Path) -> str:
+    """Return a path as reports show it, `spec.containers[0].resources`; keys that hold a dot are quoted."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif "." in step or "[" in step:
+            text += f'["{step}"]'
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+def fingerprint(obj: Object, verdict: Verdict, path: Path) -> str:
+    """Return 32 hexadecimal digits that survive edits elsewhere, moved lines and renamed files.
+
+    Made of policy, group, kind, namespace, name, subject and path by names, and the PATH argument's own relative folder
+    of the file; never of lines, numbers or the version in a group.
+    """
+    group = obj.api_version.partition("/")[0] if "/" in obj.api_version else ""
+    subject = f"{verdict.subject.type}/{verdict.subject.name}"
+    identity = (obj.namespace or "", obj.name, subject, _named_path(obj, path), obj.identity_folder)
+    parts = (str(FINGERPRINT_VERSION), verdict.policy.id, group, obj.kind, *identity)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _named_path(obj: Object, path: Path) -> str:
+    """Return the path with list indexes replaced by the items' names, so that a new item before it changes nothing."""
+    here: object = obj.data
+    steps = []
+    for step in path:
+        if isinstance(step, int) and isinstance(here, list) and step < len(here):
+            here = here[step]
+            name = here.get("name") if isinstance(here, dict) else None
+            steps.append(f"[{name if isinstance(name, str) else step}]")
+        else:
+            here = here.get(step) if isinstance(here, dict) else None
+            steps.append(str(step))
+    return ".".join(steps)
+
+
+def _problem(obj: Object, path: Path, reason: str) -> Skipped:
+    place = obj.locator.place((*obj.path, *path))
+    name = f"{obj.kind}/{obj.name}" if obj.name else obj.kind
+    where = f" {path_text(path)}:" if path else ""
+    return Skipped(file=obj.file, line=place.line, column=place.column, reason=f"{name}:{where} {reason}")
+
+
+def _subject_words(answer: NotJudged) -> str:
+    return f"{answer.subject.type} {answer.subject.name}".strip()
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    place = finding.place or Place(file="", line=0, column=0, end_line=0, end_column=0)
+    return (place.file, place.line, place.column, finding.policy, finding.workload.name, finding.path, finding.fingerprint)
+
+
+def assemble(
+    judged: Iterable[Judged], plan: Plan, baseline: Baseline | None, tool_version: str, notes: Sequence[str] = ()
+) -> Report:
+    """Join what the files gave into one report."""
+    parts = list(judged)
+    findings = sorted((finding for part in parts for finding in part.findings), key=_order)
+    used = {key for part in parts for key in part.used_waivers}
+    told = [*notes, *(note for part in parts for note in part.notes)]
+    if plan.use_waivers:
+        told += waiver_notes(plan.waivers, used, plan.today)
+    if baseline is not None:
+        findings, gone = apply_baseline(findings, baseline)
+        told += gone
+    foreign = sum(part.foreign_documents for part in parts)
+    if foreign:
+        told.append(f"{foreign} {'document is' if foreign == 1 else 'documents are'} not Kubernetes and left alone")
+    skipped = tuple(sorted({item for part in parts for item in part.skipped}, key=_skipped_order))
+    return Report(
+        tool_version=tool_version,
+        kubernetes_version=plan.target.version,
+        summary=_summary(parts, findings, skipped),
+        findings=tuple(findings),
+        skipped=skipped,
+        notes=tuple(told),
+        rules=_rules(plan.selection),
+    )
+
+
+def _skipped_order(item: Skipped) -> tuple[str, int, int, str]:
+    return (item.file, item.line or 0, item.column or 0, item.reason)
+
+
+def _summary(parts: Sequence[Judged], findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Summary:
+    counts = dict.fromkeys(SEVERITIES, 0)
+    waived = known = 0
+    for finding in findings:
+        if finding.waived is not None:
+            waived += 1
+        elif finding.baseline == "unchanged":
+            known += 1
+        else:
+            counts[finding.severity] += 1
+    return Summary(
+        objects=sum(part.objects for part in parts),
+        workloads=sum(part.workloads for part in parts),
+        containers=sum(part.containers for part in parts),
+        findings=counts,
+        waived=waived,
+        known=known,
+        skipped=len(skipped),
+    )
+
+
+def _rules(selection: Selection) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            id=active.policy.id,
+            severity=active.severity or active.policy.severity,
+            scope=active.policy.scope,
+            why=active.policy.why,
+            remediation=active.policy.remediation,
+            references=active.policy.references,
+            tags=active.policy.tags,
+        )
+        for active in selection.everywhere()
+    )

@@ -1,0 +1,191 @@
+"""Runs the engine over files, in worker processes.
+
+Files go to the workers in batches, small results come back, so memory is bounded by the largest file and the findings.
+A crash of a native parser ends a worker and with it the pool: the files that were not finished are then judged again,
+one process each, and the one that crashes alone is a skipped input.
+"""
+
+import contextlib
+import multiprocessing
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from auditor.engine import Judge, Judged, Plan
+from auditor.facts.context import Context
+from auditor.findings import Place, Skipped
+from auditor.sources.model import InputFile, Object, Path
+from auditor.sources.read import CONTEXT_PATTERN, ReadOptions, file_bytes, read_file
+
+_BATCH_BYTES = 1 << 20
+_BATCH_FILES = 64
+
+Progress = Callable[[int], None]
+"""Called with the number of files that were just finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What every worker needs to know."""
+
+    plan: Plan
+    read: ReadOptions
+    keep_records: bool = False
+    contexts: tuple[Context, ...] = ()
+    """One for each PATH argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPlace:
+    """The locator of an object that left its text behind: every path is at the object's own line."""
+
+    start: Place
+
+    def place(self, path: Path) -> Place:  # noqa: ARG002 - the interface of Locator
+        """Return where the object starts."""
+        return self.start
+
+    def alias_place(self, path: Path) -> Place | None:  # noqa: ARG002 - the interface of Locator
+        """Return None."""
+        return None
+
+
+class _Worker:
+    """One process's state: the task, and the judge with its compiled programs."""
+
+    task: Task | None = None
+    judge: Judge | None = None
+
+
+def _start(task: Task) -> None:
+    # Ctrl-C is the parent's to handle: it ends the workers.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _Worker.task = task
+    _Worker.judge = Judge(task.plan)
+
+
+def _judge_batch(files: Sequence[InputFile]) -> bytes:
+    """Judge some files; msgpack, since it crosses the process border five times faster than pickled objects."""
+    task, judge = _Worker.task, _Worker.judge
+    if task is None or judge is None:
+        raise RuntimeError("the worker was not started")
+    return msgspec.msgpack.encode([judge_file(file, task, judge) for file in files])
+
+
+def judge_file(file: InputFile, task: Task, judge: Judge) -> Judged:
+    """Read and judge one file."""
+    result = read_file(file, task.read)
+    judged = judge.judge_objects(result.objects, task.contexts[file.root], keep_records=task.keep_records)
+    return msgspec.structs.replace(
+        judged, skipped=(*result.skipped, *judged.skipped), foreign_documents=result.foreign_documents
+    )
+
+
+def _context_batch(files: Sequence[InputFile]) -> bytes:
+    """Return the context objects of some files, by their roots, without their texts."""
+    task = _Worker.task
+    if task is None:
+        raise RuntimeError("the worker was not started")
+    found: list[tuple[int, Object]] = []
+    for file in files:
+        content = file_bytes(file)
+        if content is None or not CONTEXT_PATTERN.search(content):
+            continue
+        for obj in read_file(replace(file, content=content), task.read).objects:
+            if obj.pod_path is None:
+                found.append((file.root, replace(obj, locator=FixedPlace(obj.locator.place(obj.path)), comments=())))
+    return pickle.dumps(found)
+
+
+def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
+    batches: list[list[InputFile]] = []
+    size = _BATCH_BYTES
+    for file in files:
+        if size >= _BATCH_BYTES or len(batches[-1]) >= _BATCH_FILES:
+            batches.append([])
+            size = 0
+        batches[-1].append(file)
+        size += file.size_bytes
+    return [tuple(batch) for batch in batches]
+
+
+def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> tuple[list[Judged], list[Skipped]]:
+    """Judge all files in `jobs` processes, context objects first; results are in the order of the files.
+
+    Returns the results and what makes a context object unusable.
+    """
+    roots = 1 + max((file.root for file in files), default=0)
+    objects: list[list[Object]] = [[] for _ in range(roots)]
+    for part, crashed in _run(_context_batch, files, task, jobs, lambda _: None):
+        # A file that crashes here crashes again below, and is told there.
+        for root, obj in [] if crashed else pickle.loads(part):  # noqa: S301 - written by our own worker
+            objects[root].append(obj)
+    built = [Context.build(some) for some in objects]
+    task = replace(task, contexts=tuple(context for context, _ in built))
+    judged: list[Judged] = []
+    for part, crashed in _run(_judge_batch, files, task, jobs, progress):
+        if crashed:
+            skipped = Skipped(file=crashed, line=None, column=None, reason="the parser crashed on this file")
+            judged.append(Judged(skipped=(skipped,)))
+        else:
+            judged.extend(msgspec.msgpack.decode(part, type=list[Judged]))
+    return judged, [item for _, skipped in built for item in skipped]
+
+
+_Work = Callable[[Sequence[InputFile]], bytes]
+
+
+def _run(work: _Work, files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> Iterator[tuple[bytes, str]]:
+    """Yield (result, "") for each batch and (b"", file) for each file that crashes its process, in the files' order."""
+    batches = _batches(files)
+    done, broken = _run_pool(work, batches, task, jobs, progress)
+    for index, batch in enumerate(batches):
+        if index in done:
+            yield done[index], ""
+            continue
+        for file in batch if index in broken else ():
+            alone, crashed = _run_pool(work, [(file,)], task, 1, progress)
+            yield (b"", file.shown) if crashed else (alone[0], "")
+
+
+def _run_pool(
+    work: _Work, batches: Sequence[tuple[InputFile, ...]], task: Task, jobs: int, progress: Progress
+) -> tuple[dict[int, bytes], set[int]]:
+    """Return the results by batch, and the batches that were not finished when a process died."""
+    done: dict[int, bytes] = {}
+    broken: set[int] = set()
+    workers = max(1, min(jobs, len(batches)))
+    pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start, initargs=(task,))
+    try:
+        waiting: dict[Future[bytes], int] = {pool.submit(work, batch): i for i, batch in enumerate(batches)}
+        while waiting:
+            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                index = waiting.pop(future)
+                try:
+                    done[index] = future.result()
+                    progress(len(batches[index]))
+                except BrokenProcessPool:
+                    broken.add(index)
+    except BrokenProcessPool:
+        # The pool died while batches were still being handed in.
+        broken = {index for index in range(len(batches)) if index not in done}
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - Ctrl-C must not wait for a batch
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return done, broken
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Return the cheapest way to start a worker: fork where there is one, since nothing here runs threads before."""
+    fork = "fork" in multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("fork" if fork else "spawn")
