@@ -102,7 +102,9 @@ def audit(paths: Sequence[str | Path], *, stdin: bytes | None = None, **options:
     return run([str(path) for path in paths], Options(**options), stdin=stdin)  # type: ignore[arg-type]
 
 
-def run(paths: Sequence[str], options: Options, *, stdin: bytes | None = None, progress: Progress | None = None) -> Audit:
+def run(
+    paths: Sequence[str], options: Options, *, stdin: bytes | None = None, progress: Progress | None = None
+) -> Audit:
     """Audit manifests as the options say; `progress` is called with the number of files just finished."""
     config, folder = _config(options)
     plan = _plan(options, config, folder)

@@ -71,7 +71,9 @@ def load_baseline(path: Path) -> Baseline:
     except (msgspec.MsgspecError, ValueError) as error:
         raise ConfigError(f"{path}: not a baseline: {error}; write one with `auditor baseline write`") from error
     if baseline.version != 1:
-        raise ConfigError(f"{path}: version {baseline.version} is not known; write it anew with `auditor baseline write`")
+        raise ConfigError(
+            f"{path}: version {baseline.version} is not known; write it anew with `auditor baseline write`"
+        )
     return baseline
 
 

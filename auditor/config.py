@@ -5,7 +5,8 @@ kind. Command line options win over it; `cli/` joins the two.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -94,7 +95,7 @@ def decode_yaml(path: Path, kind: type[T]) -> T:
 
     try:
         text = path.read_text(encoding="utf-8")
-        plain = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506 - the C form of the safe loader
+        plain = yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -110,32 +111,47 @@ def decode_yaml(path: Path, kind: type[T]) -> T:
 
 
 def _explain(path: Path, text: str, message: str) -> str:
-    """Put the place of msgspec's `... - at `$.rules[...]`` in front of its words."""
+    """Put the place of msgspec's `... - at `$.rules[...].severity`` in front of its words."""
     import yaml
 
     fault, _, where = message.partition(" - at `")
-    keys = [part.strip("[]") for part in where.rstrip("`").lstrip("$").replace("[", ".[").split(".") if part]
-    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    keys = _keys(where)
     if fault.startswith("Object contains unknown field `"):
         keys.append(fault.split("`")[1])
-    key_text = ".".join(key for key in keys if key != "...")
-    mark = node.start_mark if node else None
-    for key in keys:
-        node, mark = _step(node, key, mark)
+    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    found = list(_walk(node, keys, (), node.start_mark)) if node else []
+    # A mapping's key is `[...]` in msgspec's words: of several that fit, the one whose value the words name.
+    named = [item for item in found if isinstance(item[2], str) and f"'{item[2]}'" in fault]
+    steps, mark, _ = (named or found or [(tuple(keys), None, None)])[0]
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    key_text = ".".join(steps)
     return f"{path}:{line}:{column}: {key_text + ': ' if key_text else ''}{fault[0].lower()}{fault[1:]}"
 
 
-def _step(node: Any, key: str, mark: Any) -> tuple[Any, Any]:
-    """Go one key down a composed YAML node; an unknown key stays where it is."""
+def _keys(where: str) -> list[str]:
+    """Return the keys of msgspec's path; `...` stands for any key of a mapping."""
+    return [index or key or "..." for index, key in re.findall(r"\[(\d+)\]|\.([^.\[`]+)|\[\.\.\.\]", where)]
+
+
+def _walk(
+    node: Any, keys: Sequence[str], done: tuple[str, ...], mark: Any
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Yield (keys, mark of the last key, scalar value) of every place in a composed document that the keys lead to."""
+    if not keys:
+        yield done, mark, getattr(node, "value", None)
+        return
     value = getattr(node, "value", None)
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, tuple) and item[0].value == key:
-                return item[1], item[0].start_mark
-            if not isinstance(item, tuple) and str(index) == key:
-                return item, item.start_mark
-    return node, mark
+    reached = False
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        key, child = (item[0].value, item[1]) if isinstance(item, tuple) else (str(index), item)
+        if keys[0] in (key, "..."):
+            start = item[0].start_mark if isinstance(item, tuple) else item.start_mark
+            found = list(_walk(child, keys[1:], (*done, key), start))
+            reached = reached or bool(found)
+            yield from found
+    if not reached and "..." not in keys:
+        # A missing key is at its nearest existing parent.
+        yield (*done, *keys), mark, None
 
 
 def _any_match(patterns: Sequence[str], text: str) -> bool:
@@ -209,7 +225,9 @@ def _param(policy: Policy, key: str, value: Any, where: str) -> Any:
         return float(value)
     if type(value) is not type(default):
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
-        raise ConfigError(f"{where}: must be {wanted.get(type(default), 'of the type of its default')}, like {default!r}")
+        raise ConfigError(
+            f"{where}: must be {wanted.get(type(default), 'of the type of its default')}, like {default!r}"
+        )
     return value
 
 

@@ -262,7 +262,15 @@ def _subject_words(answer: NotJudged) -> str:
 
 def _order(finding: Finding) -> tuple[object, ...]:
     place = finding.place or Place(file="", line=0, column=0, end_line=0, end_column=0)
-    return (place.file, place.line, place.column, finding.policy, finding.workload.name, finding.path, finding.fingerprint)
+    return (
+        place.file,
+        place.line,
+        place.column,
+        finding.policy,
+        finding.workload.name,
+        finding.path,
+        finding.fingerprint,
+    )
 
 
 def assemble(

@@ -117,7 +117,7 @@ def _parse_annotation(text: Any, by: str) -> list[Waiver]:
     import yaml
 
     try:
-        plain = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506 - the C form of the safe loader
+        plain = yaml.load(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"not YAML: {getattr(error, 'problem', None) or error}") from error
     if not isinstance(plain, list):
@@ -157,7 +157,9 @@ def _parse_comment(text: str, by: str) -> Waiver:
     return Waiver(policy=match["policy"], reason=fields["reason"], until=date.fromisoformat(fields["until"]), by=by)
 
 
-def waive(finding: Finding, candidates: Iterable[Waiver], aliases: Mapping[str, str], today: date) -> tuple[Finding, list[str]]:
+def waive(
+    finding: Finding, candidates: Iterable[Waiver], aliases: Mapping[str, str], today: date
+) -> tuple[Finding, list[str]]:
     """Return the finding, waived by the first waiver that covers it and is in force, and the `by` of all that cover it.
 
     A waiver holds through its end date (UTC).

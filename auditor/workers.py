@@ -97,10 +97,16 @@ def _context_batch(files: Sequence[InputFile]) -> bytes:
         content = file_bytes(file)
         if content is None or not CONTEXT_PATTERN.search(content):
             continue
-        for obj in read_file(replace(file, content=content), task.read).objects:
-            if obj.pod_path is None:
-                found.append((file.root, replace(obj, locator=FixedPlace(obj.locator.place(obj.path)), comments=())))
+        context_objects = [
+            obj for obj in read_file(replace(file, content=content), task.read).objects if not obj.pod_path
+        ]
+        found.extend((file.root, _without_text(obj)) for obj in context_objects)
     return pickle.dumps(found)
+
+
+def _without_text(obj: Object) -> Object:
+    """Return the object with a locator that crosses processes: it knows only where the object starts."""
+    return replace(obj, locator=FixedPlace(obj.locator.place(obj.path)), comments=())
 
 
 def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
@@ -115,7 +121,9 @@ def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
     return [tuple(batch) for batch in batches]
 
 
-def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> tuple[list[Judged], list[Skipped]]:
+def judge_files(
+    files: Sequence[InputFile], task: Task, jobs: int, progress: Progress
+) -> tuple[list[Judged], list[Skipped]]:
     """Judge all files in `jobs` processes, context objects first; results are in the order of the files.
 
     Returns the results and what makes a context object unusable.
@@ -141,7 +149,9 @@ def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Pro
 _Work = Callable[[Sequence[InputFile]], bytes]
 
 
-def _run(work: _Work, files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> Iterator[tuple[bytes, str]]:
+def _run(
+    work: _Work, files: Sequence[InputFile], task: Task, jobs: int, progress: Progress
+) -> Iterator[tuple[bytes, str]]:
     """Yield (result, "") for each batch and (b"", file) for each file that crashes its process, in the files' order."""
     batches = _batches(files)
     done, broken = _run_pool(work, batches, task, jobs, progress)

@@ -15,7 +15,9 @@ def baseline() -> None:
 
 @baseline.command()
 @audit_options
-@click.option("--to", "target", default=".auditor-baseline.json", metavar="FILE", show_default=True, help="File to write.")
+@click.option(
+    "--to", "target", default=".auditor-baseline.json", metavar="FILE", show_default=True, help="File to write."
+)
 def write(**arguments: Any) -> int:
     """Audit and write every finding that is not waived to a baseline file.
 

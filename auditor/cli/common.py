@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import click
 
@@ -22,11 +22,26 @@ def audit_options(command: F) -> F:
     """Add the options of every command that audits."""
     options = [
         click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
-        click.option("--policies", multiple=True, metavar="FOLDER", help="Policies besides the shipped ones; they override by id."),
-        click.option("--profile", type=click.Choice(("recommended", "strict", "all")), help="Which policies judge. [default: recommended]"),
+        click.option(
+            "--policies",
+            multiple=True,
+            metavar="FOLDER",
+            help="Policies besides the shipped ones; they override by id.",
+        ),
+        click.option(
+            "--profile",
+            type=click.Choice(("recommended", "strict", "all")),
+            help="Which policies judge. [default: recommended]",
+        ),
         click.option("--config", metavar="FILE", help="Config file. [default: the nearest .auditor.yaml upwards]"),
         click.option("--kubernetes-version", metavar="VERSION", help="Such as 1.34. [default: the newest known]"),
-        click.option("--feature-gate", "feature_gates", multiple=True, metavar="NAME=BOOL", help="A gate of that version, switched."),
+        click.option(
+            "--feature-gate",
+            "feature_gates",
+            multiple=True,
+            metavar="NAME=BOOL",
+            help="A gate of that version, switched.",
+        ),
         click.option("--namespace", metavar="NAME", help="Namespace of objects that name none."),
         click.option("--exclude", multiple=True, metavar="GLOB", help="Files and folders to leave out."),
         click.option("--waivers", metavar="FILE", help="A file of waivers."),
@@ -42,7 +57,17 @@ def options_from(arguments: dict[str, Any], **more: Any) -> Any:
     """Return the audit's `Options` from the arguments that `audit_options` gives."""
     from auditor.api import Options
 
-    names = ("policies", "profile", "config", "kubernetes_version", "feature_gates", "namespace", "exclude", "waivers", "jobs")
+    names = (
+        "policies",
+        "profile",
+        "config",
+        "kubernetes_version",
+        "feature_gates",
+        "namespace",
+        "exclude",
+        "waivers",
+        "jobs",
+    )
     return Options(**{name: arguments[name] for name in names}, use_waivers=not arguments["no_waivers"], **more)
 
 
@@ -66,7 +91,7 @@ class Bar:
         self._progress: Any = None
         self._done = 0
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> Self:
         return self
 
     def advance(self, files: int) -> None:
@@ -96,7 +121,9 @@ class Output:
     path: Path | None
 
 
-def parse_outputs(texts: Sequence[str], formats: Sequence[str], *, quiet: bool, default: str = "table") -> tuple[Output, ...]:
+def parse_outputs(
+    texts: Sequence[str], formats: Sequence[str], *, quiet: bool, default: str = "table"
+) -> tuple[Output, ...]:
     """Return the outputs of `FORMAT` and `FORMAT=PATH` texts. Raises click.UsageError for a wrong one.
 
     With only files named, the default format goes to standard output too, unless quiet.
@@ -130,7 +157,7 @@ def _parse_output(text: str, formats: Sequence[str]) -> Output:
 
 
 def write_output(output: Output, text: str) -> None:
-    """Write a report to its file, beside it and renamed so that it appears whole or not at all, or to standard output."""
+    """Write a report to standard output or its file: beside it and renamed, so that it appears whole or not at all."""
     if output.path is None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -10,7 +10,9 @@ from auditor.cli.common import parse_outputs as _parse_outputs
 
 @click.command()
 @audit_options
-@click.option("--output", "outputs", multiple=True, metavar="FORMAT[=PATH]", help="table (default) or json, a record a line.")
+@click.option(
+    "--output", "outputs", multiple=True, metavar="FORMAT[=PATH]", help="table (default) or json, a record a line."
+)
 def facts(**arguments: Any) -> int:
     """Show the effective memory of each pod, and why.
 

@@ -15,8 +15,16 @@ from auditor.reports import FORMATS
 @click.command()
 @audit_options
 @click.option("--baseline", metavar="FILE", help="Findings that are known; only new ones count.")
-@click.option("--fail-on", type=click.Choice(FAIL_ON), help="Lowest severity that makes the exit code 1. [default: medium]")
-@click.option("--output", "outputs", multiple=True, metavar="FORMAT[=PATH]", help=f"Report to write; repeatable. Formats: {', '.join(FORMATS)}.")
+@click.option(
+    "--fail-on", type=click.Choice(FAIL_ON), help="Lowest severity that makes the exit code 1. [default: medium]"
+)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=PATH]",
+    help=f"Report to write; repeatable. Formats: {', '.join(FORMATS)}.",
+)
 @click.option("--quiet", is_flag=True, help="No table on standard output when reports go to files.")
 def scan(**arguments: Any) -> int:
     """Audit manifests: files, folders, or - for standard input.
