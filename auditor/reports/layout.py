@@ -1,0 +1,32 @@
+"""How the table and the plain text order and word an audit; the two differ in width, colour and line form only."""
+
+from auditor.findings import Finding, Report, WorkloadRef
+from auditor.reports.text import counted, place_words, plain
+
+NO_FILE = "(no file)"
+
+Groups = dict[str, dict[WorkloadRef, list[Finding]]]
+
+
+def by_file_and_workload(findings: list[Finding]) -> Groups:
+    """The findings by file, then workload, in their order."""
+    groups: Groups = {}
+    for finding in findings:
+        file = finding.place.file if finding.place else NO_FILE
+        groups.setdefault(file, {}).setdefault(finding.workload, []).append(finding)
+    return groups
+
+
+def skipped_lines(report: Report) -> list[str]:
+    """A line for each input that could not be judged."""
+    return [f"{plain(place_words(item.file, item.line, item.column))}: {plain(item.reason)}" for item in report.skipped]
+
+
+def note_lines(report: Report) -> list[str]:
+    """The notes, and where the findings are that the baseline holds: they are counted here, listed elsewhere."""
+    notes = [plain(note) for note in report.notes]
+    known = report.summary.known
+    if known:
+        listed = "it is" if known == 1 else "they are"
+        notes.append(f"{counted(known, 'finding')} known from the baseline; {listed} listed in json, sarif and csv")
+    return notes
