@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-UNLIMITED = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, resources: {requests: {memory: 1Gi}}}]}\n"
+UNLIMITED = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec: {containers: [{name: a, resources: {requests: {memory: 1Gi}}}]}
+"""
 
 
 @pytest.fixture
