@@ -7,7 +7,7 @@ _SUFFIXES = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
 
 def format_bytes(value: int) -> str:
-    """The bytes in the largest binary unit that fits: `512Mi`, `1.5Gi`, at most one decimal; `0`; `100 bytes`.
+    """Return the bytes in the largest binary unit that fits, such as `1.5Gi`, `0` or `100 bytes`.
 
     A whole number of units is printed exactly; anything else is rounded to one decimal, half away from zero.
     Integer arithmetic throughout, so a value beyond 2**53 is rounded correctly too.

@@ -1,4 +1,4 @@
-"""One module per report format: `render(report) -> str`, pure; the formats are this table, loaded when they are used."""
+"""One module per report format, `render(report) -> str` and pure; FORMATS loads each when it is used."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -25,4 +25,4 @@ FORMATS: dict[str, Callable[..., str]] = {
     "junit": _lazy("junit"),
     "github": _lazy("github"),
 }
-"""Name to renderer. Each takes a Report, but `csv-inventory` takes the records; `table` also has `width` and `colour`."""
+"""Name to renderer. Each takes a Report, `csv-inventory` takes records; `table` also has `width` and `colour`."""

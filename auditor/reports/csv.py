@@ -47,7 +47,7 @@ def write_rows(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 
 def _guarded(text: str) -> str:
-    """The text on one line, with a leading apostrophe where a spreadsheet would take it for a formula."""
+    """Return the text on one line, with a leading apostrophe where a spreadsheet would take it for a formula."""
     return "'" + plain(text) if text.startswith(_FORMULA_STARTS) else plain(text)
 
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 from auditor.findings import Finding, Place, Report
 from auditor.reports.text import TOOL_NAME, encode_json
 
-VERSION = "1"
+VERSION: Literal["1"] = "1"
 
 _Severity = Literal["critical", "high", "medium", "low", "info"]
 _Number = Annotated[int, Meta(ge=1, description="1-based; columns in code points, the end exclusive.")]

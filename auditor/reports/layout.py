@@ -9,7 +9,7 @@ Groups = dict[str, dict[WorkloadRef, list[Finding]]]
 
 
 def by_file_and_workload(findings: list[Finding]) -> Groups:
-    """The findings by file, then workload, in their order."""
+    """Return the findings by file, then workload, in their order."""
     groups: Groups = {}
     for finding in findings:
         file = finding.place.file if finding.place else NO_FILE
@@ -18,12 +18,12 @@ def by_file_and_workload(findings: list[Finding]) -> Groups:
 
 
 def skipped_lines(report: Report) -> list[str]:
-    """A line for each input that could not be judged."""
+    """Return a line for each input that could not be judged."""
     return [f"{plain(place_words(item.file, item.line, item.column))}: {plain(item.reason)}" for item in report.skipped]
 
 
 def note_lines(report: Report) -> list[str]:
-    """The notes, and where the findings are that the baseline holds: they are counted here, listed elsewhere."""
+    """Return the notes, and where the findings are that the baseline holds: they are counted here, listed elsewhere."""
     notes = [plain(note) for note in report.notes]
     known = report.summary.known
     if known:

@@ -39,7 +39,8 @@ _NARROWEST = 40
 
 def render(report: Report, *, width: int = 100, colour: bool = True) -> str:
     """Return the report as a table of at most `width` cells; waived findings are dim and at the end."""
-    pen = _Pen(colour=colour, width=max(width, _NARROWEST))
+    # One cell stays free for the backslash before a line that a CI runner would obey.
+    pen = _Pen(colour=colour, width=max(width, _NARROWEST) - 1)
     lines = _findings(with_status(report, "new"), pen)
     waived = _findings(with_status(report, "waived"), pen)
     lines += [pen.style("bold", "Waived"), "", *waived] if waived else []
@@ -47,6 +48,11 @@ def render(report: Report, *, width: int = 100, colour: bool = True) -> str:
     lines += _list("Notes", note_lines(report), "dim", pen)
     lines += [*_verdict(report, pen), *(pen.style("dim", line) for line in wrap(judged(report), pen.width)), ""]
     return without_commands("\n".join(lines))
+
+
+def _words(text: str) -> str:
+    """Return untrusted text as one safe line, made safe before it is wrapped, so that the width holds."""
+    return without_commands(plain(text))
 
 
 class _Pen:
@@ -63,9 +69,9 @@ class _Pen:
 def _findings(findings: list[Finding], pen: _Pen) -> list[str]:
     lines: list[str] = []
     for file, workloads in by_file_and_workload(findings).items():
-        lines += [pen.style("file", part) for part in wrap(plain(file), pen.width)]
+        lines += [pen.style("file", part) for part in wrap(_words(file), pen.width)]
         for workload, members in workloads.items():
-            heading = plain(f"{workload_words(workload)} ({workload.api_version})")
+            heading = _words(f"{workload_words(workload)} ({workload.api_version})")
             lines += ["  " + pen.style("bold", part) for part in wrap(heading, pen.width - 2)]
             place_width = max(len(_place(finding)) for finding in members)
             for finding in members:
@@ -75,7 +81,7 @@ def _findings(findings: list[Finding], pen: _Pen) -> list[str]:
 
 
 def _rows(finding: Finding, place_width: int, pen: _Pen) -> list[str]:
-    """The lines of one finding: place, severity and message, then dim its subject, its policy and its waiver."""
+    """Return the lines of one finding: place, severity and message, then dim its subject, its policy and its waiver."""
     indent = 4 + place_width + 2 + _SEVERITY_WIDTH + 2
     # A narrow terminal gets the words below the place, not beside it.
     beside = indent + 20 <= pen.width
@@ -83,9 +89,9 @@ def _rows(finding: Finding, place_width: int, pen: _Pen) -> list[str]:
     room = pen.width - len(hang)
     severity = pen.style("dim" if finding.waived else finding.severity, finding.severity)
     head = f"    {pad(_place(finding), place_width)}  {severity}"
-    message = wrap(plain(finding.message), room)
-    details = wrap(plain(f"{subject_words(finding)} · {finding.policy}"), room)
-    details += wrap(plain(waiver_words(finding)), room) if finding.waived else []
+    message = wrap(_words(finding.message), room)
+    details = wrap(_words(f"{subject_words(finding)} · {finding.policy}"), room)
+    details += wrap(_words(waiver_words(finding)), room) if finding.waived else []
     if beside:
         first, *message = message
         head += " " * (_SEVERITY_WIDTH - len(finding.severity) + 2) + _muted(first, finding, pen)
@@ -106,7 +112,7 @@ def _list(title: str, items: list[str], style: str, pen: _Pen) -> list[str]:
         return []
     lines = [pen.style(style if style != "dim" else "bold", title)]
     for item in items:
-        first, *rest = wrap(item, pen.width - 4)
+        first, *rest = wrap(without_commands(item), pen.width - 4)
         lines += [f"  - {first}", *(f"    {line}" for line in rest)]
     return [*lines, ""]
 

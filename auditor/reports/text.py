@@ -21,7 +21,7 @@ _INVISIBLE = ("Mn", "Me", "Cf")
 
 
 def plain(text: str) -> str:
-    """The text on one line, with every character that is not printable written as an escape.
+    """Return the text on one line, with every character that is not printable written as an escape.
 
     Names and messages come from untrusted manifests: an escape sequence must not reach a terminal, nor a right-to-left
     mark turn a line around, nor a lone surrogate end the run when the report is encoded.
@@ -42,7 +42,7 @@ def _escape(char: str) -> str:
 
 
 def without_commands(text: str) -> str:
-    """The text for a log, with no line that a CI runner would take as a command.
+    """Return the text for a log, with no line that a CI runner would take as a command.
 
     GitHub's runner trims a line and obeys it when it starts with `::`, and obeys `##[` anywhere; a manifest's name must
     not get there.
@@ -53,7 +53,7 @@ def without_commands(text: str) -> str:
 
 
 def display_width(text: str) -> int:
-    """How many cells of a terminal the text takes: wide characters two, combining ones none."""
+    """Return how many cells of a terminal the text takes: wide characters two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(_cells(char) for char in text)
@@ -66,12 +66,12 @@ def _cells(char: str) -> int:
 
 
 def pad(text: str, width: int) -> str:
-    """The text with spaces up to a width in cells; longer text stays whole."""
+    """Return the text with spaces up to a width in cells; longer text stays whole."""
     return text + " " * (width - display_width(text))
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells (2 or more), broken at spaces, and inside a word that is longer."""
+    """Return the text in lines of at most `width` cells (2 or more), broken at spaces and inside longer words."""
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
@@ -107,12 +107,12 @@ def status(finding: Finding) -> str:
 
 
 def with_status(report: Report, wanted: str) -> list[Finding]:
-    """The report's findings of one status, in its order."""
+    """Return the report's findings of one status, in its order."""
     return [finding for finding in report.findings if status(finding) == wanted]
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings by severity, worst first; equals keep their order."""
+    """Return the findings by severity, worst first; equals keep their order."""
     return sorted(findings, key=lambda finding: severity_rank(finding.severity))
 
 
@@ -178,7 +178,7 @@ def _policies(report: Report) -> str:
 
 
 def judged(report: Report) -> str:
-    """The counts of what was judged and what was set aside, and the time when it is known."""
+    """Return the counts of what was judged and what was set aside, and the time when it is known."""
     summary = report.summary
     parts = [
         counted(summary.objects, "object"),
@@ -194,9 +194,9 @@ def judged(report: Report) -> str:
 
 
 def encode_json(value: Any, *, indent: int = 0) -> str:
-    """The value as JSON; `indent` 0 is compact. Lone surrogates become escapes that any reader takes.
+    r"""Return the value as JSON; `indent` 0 is compact. Lone surrogates become escapes that any reader takes.
 
-    A file name that is not UTF-8, or a `\\ud800` in a YAML string, reaches Python as a lone surrogate, and JSON in UTF-8
+    A file name that is not UTF-8, or a `\ud800` in a YAML string, reaches Python as a lone surrogate; JSON in UTF-8
     cannot hold one.
     """
     try:
@@ -209,7 +209,7 @@ def encode_json(value: Any, *, indent: int = 0) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text with lone surrogates written as escapes, so that it has an UTF-8 form."""
+    """Return the text with lone surrogates written as escapes, so that it has an UTF-8 form."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -1,0 +1,169 @@
+"""The facts without a verdict: JSON Lines for programs, a table for people."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from auditor.facts.model import (
+    AdmissionFacts,
+    ContainerFacts,
+    PodFacts,
+    Record,
+    VolumeFacts,
+    WorkloadFacts,
+)
+from auditor.findings import Skipped, WorkloadRef
+from auditor.kube.humane import format_bytes
+from auditor.reports.text import (
+    counted,
+    display_width,
+    encode_json,
+    pad,
+    place_words,
+    plain,
+    without_commands,
+    workload_words,
+)
+
+VERSION: Literal[1] = 1
+
+_ABSENT = "-"
+_CONTAINER_COLUMNS = ("container", "type", "request", "limit", "memory.max", "heap")
+_VOLUME_COLUMNS = ("volume", "medium", "size limit", "mount size", "writers")
+
+
+class RecordLine(msgspec.Struct, frozen=True):
+    """What is known about one workload; every key is always present, null is absent."""
+
+    version: int
+    workload: WorkloadFacts
+    pod: PodFacts
+    containers: tuple[ContainerFacts, ...]
+    volumes: tuple[VolumeFacts, ...]
+    admission: tuple[AdmissionFacts, ...]
+
+
+class SkippedPart(msgspec.Struct, frozen=True):
+    """An input that could not be judged."""
+
+    file: str
+    line: int | None
+    reason: str
+
+
+class SkippedLine(msgspec.Struct, frozen=True):
+    """The line of an input that could not be judged."""
+
+    version: int
+    skipped: SkippedPart
+
+
+def render_json(records: Iterable[Record], skipped: Iterable[Skipped]) -> str:
+    """Return JSON Lines: a line for each workload in input order, then one for each skipped input."""
+    lines = [encode_json(_line(record)) for record in records]
+    lines += [encode_json(SkippedLine(VERSION, SkippedPart(item.file, item.line, item.reason))) for item in skipped]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _line(record: Record) -> RecordLine:
+    return RecordLine(
+        VERSION,
+        record.workload,
+        record.pod,
+        record.containers,
+        record.volumes,
+        record.admission,
+    )
+
+
+def render_table(records: Iterable[Record], skipped: Iterable[Skipped]) -> str:
+    """Return a block for each workload: its pod, its containers, its emptyDir volumes, what admission did."""
+    lines: list[str] = []
+    workloads = 0
+    for record in records:
+        workloads += 1
+        lines += [*_block(record), ""]
+    inputs = [f"  {plain(place_words(item.file, item.line, item.column))}: {plain(item.reason)}" for item in skipped]
+    if inputs:
+        lines += ["Not judged:", *inputs, ""]
+    lines += [f"{counted(workloads, 'workload')}, {len(inputs)} skipped", ""]
+    return without_commands("\n".join(lines))
+
+
+def _block(record: Record) -> list[str]:
+    workload, pod = record.workload, record.pod
+    ref = WorkloadRef(workload.api_version, workload.kind, workload.namespace, workload.name)
+    replicas = "" if workload.replicas is None else f", {counted(workload.replicas, 'replica')}"
+    lines = [plain(f"{workload.file}:{workload.line}: {workload_words(ref)} ({workload.api_version}){replicas}")]
+    lines.append(f"  pod: {_pod(pod)}")
+    lines += _columns(_CONTAINER_COLUMNS, [_container(item, pod) for item in record.containers])
+    lines += _columns(_VOLUME_COLUMNS, [_volume(item) for item in record.volumes])
+    for event in record.admission:
+        verb = "rejects" if event.rejects else "sets"
+        lines.append(plain(f"  {event.by} {verb}: {event.reason}"))
+    lines += [plain(f"  not readable: {problem.reason}") for problem in record.problems]
+    return lines
+
+
+def _pod(pod: PodFacts) -> str:
+    parts = [
+        f"QoS {pod.qos_class or 'not known'}",
+        f"request {_bytes(pod.request_bytes)}",
+        f"limit {_bytes(pod.limit_bytes)}",
+        f"memory.max {_maximum(pod.memory_max_bytes, pod)}",
+    ]
+    if pod.overhead_bytes is not None:
+        parts.append(f"overhead {_bytes(pod.overhead_bytes)}")
+    return ", ".join(parts)
+
+
+def _container(item: ContainerFacts, pod: PodFacts) -> tuple[str, ...]:
+    return (
+        plain(item.name),
+        item.type,
+        _bytes(item.request_bytes) + _origin(item.request_from),
+        _bytes(item.limit_bytes) + _origin(item.limit_from),
+        _maximum(item.memory_max_bytes, pod),
+        _heap(item),
+    )
+
+
+def _volume(item: VolumeFacts) -> tuple[str, ...]:
+    return (
+        plain(item.name),
+        plain(item.medium) or "disk",
+        _bytes(item.size_limit_bytes),
+        _bytes(item.mount_size_bytes),
+        plain(", ".join(item.writers)) or _ABSENT,
+    )
+
+
+def _heap(item: ContainerFacts) -> str:
+    if item.heap is None:
+        return _ABSENT
+    return f"{item.heap.runtime} {_bytes(item.heap.max_bytes)}"
+
+
+def _origin(source: str | None) -> str:
+    """Return who set a number, when the manifest did not."""
+    return "" if source in (None, "manifest") else plain(f" ({source})")
+
+
+def _bytes(value: int | None) -> str:
+    return _ABSENT if value is None else format_bytes(value)
+
+
+def _maximum(value: int | None, pod: PodFacts) -> str:
+    """Return a memory.max; Windows has no cgroup, so nothing is said there."""
+    if value is None:
+        return _ABSENT if pod.windows else "unlimited"
+    return format_bytes(value)
+
+
+def _columns(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    table = [header, *rows]
+    widths = [max(display_width(row[column]) for row in table) for column in range(len(header))]
+    return ["  " + "  ".join(map(pad, row, widths)).rstrip() for row in table]

@@ -1,0 +1,136 @@
+"""The report as Markdown, for a job summary or a comment: a summary, what was not judged, and a table of findings."""
+
+import re
+
+from auditor.findings import Finding, Report
+from auditor.reports.text import (
+    counted,
+    encodable,
+    judged,
+    place_words,
+    plain,
+    subject_words,
+    verdict,
+    with_status,
+    without_commands,
+    workload_words,
+    worst_first,
+)
+
+LIMIT = 1 << 20
+"""GitHub takes a job summary of at most 1 MiB."""
+
+_MAX_SKIPPED = 50
+_NOTE_ROOM = 300
+"""Bytes kept free for the sentence that says how much is missing."""
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#|~!+\-])")
+_REFERENCE = re.compile(r"#(?=\w)")
+_BREAK = "&#8203;"
+"""A zero-width space: it ends a mention, an issue number or an address that a name would otherwise become."""
+
+_HEADER = ("| Severity | Place | Workload | Subject | Finding | Policy |", "|---|---|---|---|---|---|")
+_WAIVED_HEADER = (
+    "| Severity | Place | Workload | Finding | Policy | Reason | Until |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def escaped(text: str) -> str:
+    """Return untrusted text so that Markdown, HTML, mentions and links in it are letters, on one line."""
+    safe = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = _MARKUP.sub(r"\\\1", safe)
+    safe = _REFERENCE.sub(f"#{_BREAK}", safe)
+    # NOTE: an entity for `@` would not do: GitHub looks for mentions after it has decoded entities.
+    return safe.replace("@", f"@{_BREAK}").replace("://", f":{_BREAK}//").replace("www.", f"www{_BREAK}.")
+
+
+def render(report: Report, *, limit: int = LIMIT) -> str:
+    """Return the report as Markdown of at most `limit` bytes in UTF-8 (above 1,000), the worst findings first."""
+    page = _Page(limit - _NOTE_ROOM)
+    for line in ("## Memory audit", "", f"**{escaped(verdict(report))}**", "", judged(report), ""):
+        page.add(line)
+    _bullets(page, "Not judged", _skipped(report))
+    missing = _table(page, "Findings", _HEADER, [_row(finding) for finding in worst_first(with_status(report, "new"))])
+    waived = [_waived_row(finding) for finding in worst_first(with_status(report, "waived"))]
+    missing += _table(page, "Waived", _WAIVED_HEADER, waived)
+    _bullets(page, "Notes", [escaped(note) for note in report.notes])
+    if missing or page.cut:
+        what = counted(missing, "row") if missing else "Some lines"
+        page.lines += [f"*This page is cut at {limit} bytes: {what} not shown. The JSON and CSV reports hold all.*", ""]
+    return without_commands(encodable("\n".join(page.lines)))
+
+
+class _Page:
+    """Lines within a number of bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.lines: list[str] = []
+        self.cut = False
+        self._room = room
+
+    def add(self, line: str) -> bool:
+        """Add a line and return True, or return False when it does not fit; later lines do not fit either."""
+        size = len(line.encode("utf-8", "backslashreplace")) + 1
+        if self.cut or size > self._room:
+            self.cut = True
+            return False
+        self._room -= size
+        self.lines.append(line)
+        return True
+
+
+def _bullets(page: _Page, title: str, items: list[str]) -> None:
+    if items:
+        for line in (f"### {title}", "", *(f"- {item}" for item in items), ""):
+            page.add(line)
+
+
+def _table(page: _Page, title: str, header: tuple[str, ...], rows: list[str]) -> int:
+    """Add a table and return how many of its rows did not fit."""
+    if not rows:
+        return 0
+    for line in (f"### {title}", "", *header):
+        page.add(line)
+    added = sum(page.add(row) for row in rows)
+    page.add("")
+    return len(rows) - added
+
+
+def _skipped(report: Report) -> list[str]:
+    items = [f"{escaped(place_words(s.file, s.line, s.column))}: {escaped(s.reason)}" for s in report.skipped]
+    if len(items) > _MAX_SKIPPED:
+        more = len(items) - _MAX_SKIPPED
+        items = [*items[:_MAX_SKIPPED], f"and {more} more"]
+    return items
+
+
+def _row(finding: Finding) -> str:
+    cells = (
+        f"**{finding.severity}**",
+        escaped(_place(finding)),
+        escaped(workload_words(finding.workload)),
+        escaped(subject_words(finding)),
+        escaped(finding.message),
+        escaped(finding.policy),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _waived_row(finding: Finding) -> str:
+    reason, expires = (finding.waived.reason, finding.waived.expires) if finding.waived else ("", "")
+    cells = (
+        finding.severity,
+        escaped(_place(finding)),
+        escaped(workload_words(finding.workload)),
+        escaped(f"{subject_words(finding)}: {finding.message}"),
+        escaped(finding.policy),
+        escaped(reason),
+        escaped(expires),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _place(finding: Finding) -> str:
+    place = finding.place
+    return place_words(place.file, place.line, place.column) if place else ""
