@@ -10,6 +10,7 @@ MAX_RESULTS = 5_000
 """GitHub shows the first 5,000 results of a run and refuses more than 25,000."""
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_NAMES = {"qos": "QoS", "jvm": "JVM", "limitrange": "LimitRange"}
 _NOTIFICATIONS = {
     "input-skipped": "An input, or a part of one, could not be judged.",
     "results-cut": "There are more findings than results.",
@@ -55,7 +56,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     links = [link for link in rule.references if link.startswith(("https://", "http://"))]
     described = {
         "id": rule.id,
-        "shortDescription": {"text": rule.id.replace("-", " ").capitalize() + "."},
+        "shortDescription": {"text": _title(rule.id)},
         "fullDescription": {"text": rule.why},
         "help": {"text": f"{rule.why}\n\n{rule.remediation}", "markdown": _help(rule)},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
@@ -65,6 +66,12 @@ def _rule(rule: Rule) -> dict[str, Any]:
     if links:
         described["helpUri"] = links[0]
     return described
+
+
+def _title(rule_id: str) -> str:
+    """Return a policy's id as words: `memory-limit-missing` is `Memory limit missing`."""
+    words = " ".join(_NAMES.get(word, word) for word in rule_id.split("-"))
+    return words[:1].upper() + words[1:]
 
 
 def _help(rule: Rule) -> str:

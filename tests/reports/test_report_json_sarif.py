@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +94,7 @@ def test_every_policy_is_a_rule_and_results_point_at_theirs() -> None:
     assert "helpUri" not in rules[1]
     assert "**What to do:** Raise the limit" in rules[0]["help"]["markdown"]
     assert [rule["defaultConfiguration"]["level"] for rule in rules] == ["error", "error", "warning", "note", "note"]
+    assert rules[3]["shortDescription"]["text"] == "QoS guaranteed missed"
     assert "security-severity" not in json.dumps(run)
 
 
@@ -179,9 +179,7 @@ def test_the_worst_5000_of_more_findings_are_results_and_the_rest_is_told() -> N
     low = tuple(finding(severity="low", place=Place("a.yaml", line, 1, line, 2)) for line in range(1, 5001))
     waived = finding(severity="critical", waived=Waived("r", "2027-01-01", "annotation"))
     worst = finding(severity="critical", place=Place("z.yaml", 1, 1, 1, 2))
-    started = time.perf_counter()
     text = FORMATS["sarif"](report(findings=(*low, waived, worst), skipped=(Skipped("b.yaml", None, None, "r"),)))
-    elapsed_seconds = time.perf_counter() - started
     run = json.loads(text)["runs"][0]
     assert len(run["results"]) == 5000
     assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "z.yaml"
@@ -189,8 +187,6 @@ def test_the_worst_5000_of_more_findings_are_results_and_the_rest_is_told() -> N
     cut = run["invocations"][0]["toolExecutionNotifications"][1]
     assert cut["descriptor"]["id"] == "results-cut"
     assert cut["message"]["text"].startswith("2 findings not shown")
-    # Generous: it takes a tenth of this; the real figure is measured in benchmarks/.
-    assert elapsed_seconds < 2
 
 
 def test_exactly_5000_findings_are_not_cut() -> None:
