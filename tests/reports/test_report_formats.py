@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import msgspec
 import pytest
 from report_samples import NASTY_NAME, SKIPPED, clean, finding, record, report
 
@@ -19,7 +20,7 @@ from auditor.reports.facts import render_table
 from auditor.reports.markdown import escaped
 from auditor.reports.markdown import render as render_markdown
 from auditor.reports.table import render as render_terminal
-from auditor.reports.text import display_width, plain, without_commands, wrap
+from auditor.reports.text import display_width, plain, subject_words, without_commands, wrap
 
 CSV_DOCS = (Path(__file__).parents[2] / "docs" / "csv.md").read_text()
 
@@ -273,3 +274,30 @@ def test_plain_text_escapes_what_cannot_be_printed() -> None:
 
 def test_commands_are_neutral_at_the_start_of_a_line_only() -> None:
     assert without_commands("a ::b\n  ::error::\n##[x]") == "a ::b\n  \\::error::\n##\\[x]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("app", "container x"),
+        ("init", "init container x"),
+        ("sidecar", "sidecar x"),
+        ("ephemeral", "ephemeral container x"),
+    ],
+)
+def test_a_container_is_called_by_its_type(kind: str, words: str) -> None:
+    assert subject_words(finding(subject="x", container_type=kind)) == words
+
+
+def test_a_windows_pod_has_no_cgroup_limit_to_tell() -> None:
+    made = record()
+    windows = msgspec.structs.replace(made, pod=msgspec.structs.replace(made.pod, windows=True, overhead_bytes=None))
+    text = render_table([msgspec.structs.replace(windows, volumes=())], ())
+    assert "unlimited" not in text
+    assert "overhead" not in text
+    assert "mount size" not in text
+
+
+def test_a_skipped_input_whose_column_is_not_known_is_told_by_its_line() -> None:
+    text = FORMATS["github"](report(findings=(), skipped=(Skipped("a.yaml", 7, None, "r"),)))
+    assert text.startswith("::error file=a.yaml,line=7,title=not judged::a.yaml: r\n")

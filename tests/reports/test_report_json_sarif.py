@@ -193,3 +193,14 @@ def test_exactly_5000_findings_are_not_cut() -> None:
     run = json.loads(FORMATS["sarif"](report(findings=(finding(),) * 5000)))["runs"][0]
     assert len(run["results"]) == 5000
     assert "not shown" not in msgspec.json.encode(run["invocations"]).decode()
+
+
+def test_a_result_of_a_policy_that_is_no_rule_has_no_rule_index() -> None:
+    [result] = run_of(report(findings=(finding(policy="gone"),)))["results"]
+    assert (result["ruleId"], "ruleIndex" in result) == ("gone", False)
+
+
+def test_a_skipped_input_may_have_a_line_without_a_column() -> None:
+    run = run_of(report(findings=(), skipped=(Skipped("a.yaml", 7, None, "r"),), notes=()))
+    [notification] = run["invocations"][0]["toolExecutionNotifications"]
+    assert notification["locations"][0]["physicalLocation"]["region"] == {"startLine": 7}
