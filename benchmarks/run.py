@@ -89,7 +89,7 @@ def measure(command: list[str], *, sample: bool) -> Measure:
     """Run a command to its end and return what it took; a failure ends the benchmark."""
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)  # noqa: S603 - our own command
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         sampler = _TreeSampler(process.pid) if sample else None
         if sampler:
             sampler.start()
@@ -124,7 +124,7 @@ def table(rows: list[tuple[str, Measure, Measure | None]]) -> str:
     lines = ["| work | wall s | CPU s | largest process MB | all processes MB | wall, parse = 1 |"]
     lines.append("|---|---:|---:|---:|---:|---:|")
     for words, taken, base in rows:
-        tree = "–" if taken.tree_bytes is None else f"{taken.tree_bytes / _MIB:.0f}"
+        tree = "-" if taken.tree_bytes is None else f"{taken.tree_bytes / _MIB:.0f}"
         ratio = "" if base is None else f"{taken.wall_seconds / base.wall_seconds:.2f}"
         largest = f"{taken.largest_bytes / _MIB:.0f}"
         lines.append(f"| {words} | {taken.wall_seconds:.2f} | {taken.cpu_seconds:.2f} | {largest} | {tree} | {ratio} |")
