@@ -1,1 +1,1 @@
-"""."""
+"""Where Kubernetes objects come from: files, folders and standard input."""

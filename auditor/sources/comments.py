@@ -1,0 +1,26 @@
+"""Waiver comments in a source text."""
+
+import re
+
+from auditor.sources.documents import Document
+from auditor.sources.exact import scalar_spans
+from auditor.sources.lines import Lines
+from auditor.sources.model import Comment
+
+_WAIVER = re.compile(r"(?<![^ \t\r\n\ufeff])#[ \t]*waive:[^\r\n]*")
+
+
+def waiver_comments(documents: list[Document], lines: Lines) -> tuple[Comment, ...]:
+    """Return the `# waive:` comments of the documents, in order; not what stands inside a scalar."""
+    found = []
+    for document in documents:
+        if b"waive:" not in document.text:
+            continue
+        text = document.text.decode()
+        spans = list(scalar_spans(text))
+        for match in _WAIVER.finditer(text):
+            if any(start <= match.start() < end for start, end in spans):
+                continue
+            line, _ = lines.position(document.offset + len(text[: match.start()].encode()))
+            found.append(Comment(line, match.group().rstrip()))
+    return tuple(found)
