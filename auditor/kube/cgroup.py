@@ -1,45 +1,53 @@
-"""What the kubelet writes into cgroups and mounts as tmpfs.
+"""What the kubelet writes into cgroups and mounts: memory.max of pods and containers, the size of a tmpfs.
 
-Source: pkg/kubelet/cm/helpers_linux.go (ResourceConfigForPod), kuberuntime_container_linux.go,
-pkg/volume/emptydir/empty_dir.go, v1.37.2.
+Source: pkg/kubelet/cm/helpers_linux.go (ResourceConfigForPod), kuberuntime_container_linux.go and
+pkg/volume/emptydir/empty_dir.go of 1.37. memory.high and memory.swap.max need the node's configuration and are not
+computed yet.
 """
 
-from auditor.kube import qos
-from auditor.kube.objects import Container, PodResources
-from auditor.kube.resources import effective_limit
-from auditor.kube.versions import Target
+from collections.abc import Sequence
+
+from auditor.kube.objects import Container, Resources
 
 
-def pod_memory_max(pod: PodResources, qos_class: str) -> int | None:
-    """Return memory.max of the pod's cgroup in bytes; None is unlimited.
+def pod_memory_max(
+    qos: str, limit_milli: int | None, containers: Sequence[Container], pod_level: Resources | None
+) -> int | None:
+    """Return memory.max of the pod's cgroup in bytes, None when unlimited; `limit_milli` includes the overhead."""
+    if qos == "BestEffort" or not limit_milli:
+        return None
+    pod_limited = pod_level is not None and pod_level.limits.get("memory", 0) > 0
+    if qos == "Guaranteed" or pod_limited or all(container.limits.get("memory") for container in containers):
+        return -(-limit_milli // 1000)
+    return None
 
-    Burstable pods have one only when every app, init and sidecar container has a limit, or the pod level has one.
+
+def container_memory_max(container: Container, pod_level: Resources | None) -> int | None:
+    """Return memory.max of a container's cgroup in bytes, None when unlimited or not known.
+
+    An ephemeral container has none of its own: the pod's cgroup bounds it.
     """
-    if qos_class == qos.BEST_EFFORT:
+    if container.type == "ephemeral":
         return None
-    limited = bool(pod.limits.memory) or all(c.limits.memory for c in pod.containers)
-    if qos_class == qos.BURSTABLE and not limited:
-        return None
-    return effective_limit(pod) or None
+    limit = container.limits.get("memory")
+    if not limit:
+        if pod_level is None or "limits.memory" in container.unreadable:
+            return None
+        limit = pod_level.limits.get("memory")
+    return -(-limit // 1000) if limit else None
 
 
-def container_memory_max(container: Container, pod: PodResources) -> int | None:
-    """Return memory.max of a container's cgroup in bytes: its own limit, else the pod level's; None is unlimited."""
-    return container.limits.memory or pod.limits.memory or None
+def tmpfs_size(
+    size_limit_bytes: int | None, pod_max_bytes: int | None, allocatables_bytes: Sequence[int]
+) -> int | None:
+    """Return the size of the mount in bytes, None where it depends on a node that is not known.
 
-
-def tmpfs_size(size_limit: int | None, pod_max: int | None, allocatable: int | None, target: Target) -> int | None:
-    """Return the size of a Memory emptyDir's mount in bytes.
-
-    The node's allocatable memory, cut by the pod's memory.max and then by a sizeLimit above zero that is not larger.
-    Without a node the smaller of the two, which holds on every node that is not smaller still; None when there is
-    neither, or the version mounts without a size.
+    The kubelet takes the smallest of sizeLimit, the pod's memory.max and the node's allocatable memory; zeros do not
+    count. Without nodes, a node is taken to have at least what the manifest bounds.
     """
-    if not target.enabled("SizeMemoryBackedVolumes"):
+    declared = [bound for bound in (size_limit_bytes, pod_max_bytes) if bound]
+    smallest = min(declared) if declared else None
+    sizes = {node if smallest is None else min(node, smallest) for node in allocatables_bytes if node}
+    if len(sizes) > 1:
         return None
-    size = allocatable
-    if pod_max and (size is None or pod_max <= size):
-        size = pod_max
-    if size_limit and size_limit > 0 and (size is None or size_limit <= size):
-        size = size_limit
-    return size
+    return sizes.pop() if sizes else smallest

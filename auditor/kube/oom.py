@@ -1,35 +1,70 @@
-"""oom_score_adj of a container's processes.
+"""oom_score_adj of a container's processes. Source: pkg/kubelet/qos/policy.go and helpers.go of 1.37."""
 
-Source: pkg/kubelet/qos/policy.go and helpers.go, v1.37.2.
-"""
+from collections.abc import Sequence
 
-from auditor.kube import qos
-from auditor.kube.objects import Container, PodResources
-from auditor.kube.resources import container_requests
+import msgspec
 
-GUARANTEED_ADJ, BEST_EFFORT_ADJ = -997, 1000
+from auditor.kube.objects import Container, Resources
+from auditor.kube.resources import aggregate
+
+_GUARANTEED = -997
+_BEST_EFFORT = 1000
+_LOWEST_BURSTABLE = 3
+_HIGHEST_BURSTABLE = 999
 
 
-def oom_score_adj(container: Container, pod: PodResources, qos_class: str, capacity: int | None, minor: int) -> int | None:
-    """Return the score adjustment; None for a Burstable pod when the node's memory capacity (bytes) is not known."""
-    if qos_class == qos.GUARANTEED:
-        return GUARANTEED_ADJ
-    if qos_class == qos.BEST_EFFORT:
-        return BEST_EFFORT_ADJ
-    if not capacity:
+class OomPod(msgspec.Struct, frozen=True):
+    """What a pod contributes to the score of its containers; made once for a pod."""
+
+    qos: str | None
+    node_critical: bool
+    capacity_bytes: int | None
+    """The node's memory capacity; None when nodes differ or none is known."""
+    share_bytes: int
+    """What each container gets of the pod-level request that no container asks for."""
+    smallest_app_request_bytes: int
+    sidecar_rule: bool
+    """True from 1.33: a sidecar is at most as likely a victim as the app container with the smallest request."""
+
+
+def oom_pod(
+    containers: Sequence[Container],
+    pod_level: Resources | None,
+    qos: str | None,
+    *,
+    node_critical: bool,
+    capacity_bytes: int | None,
+    minor: int,
+) -> OomPod:
+    """Return what the containers of a pod have in common; `containers` without ephemeral ones."""
+    share = 0
+    pod_request = pod_level.requests.get("memory", 0) if pod_level is not None else 0
+    if pod_request and containers:
+        rest = _bytes(pod_request) - _bytes(aggregate(containers, "requests", "memory") or 0)
+        share = max(rest, 0) // len(containers)
+    smallest = min((_bytes(c.requests.get("memory", 0)) for c in containers if c.type == "app"), default=0)
+    return OomPod(qos, node_critical, capacity_bytes, share, smallest, minor >= 33)
+
+
+def oom_score_adj(container: Container, pod: OomPod) -> int | None:
+    """Return the score, None where it depends on a node or an amount that is not known."""
+    if pod.node_critical or pod.qos == "Guaranteed":
+        return _GUARANTEED
+    if pod.qos is None or "requests.memory" in container.unreadable:
         return None
-    share = _pod_level_share(pod)
-    # Go divides first and subtracts then, so the parentheses matter: -(a // b) is not (-a) // b.
-    score = 1000 - (1000 * ((container.requests.memory or 0) + share)) // capacity
-    apps = [c.requests.memory or 0 for c in pod.containers if c.type == "app"]
-    if container.type == "sidecar" and apps and minor >= 33:
-        score = min(score, 1000 - (1000 * (min(apps) + share)) // capacity)
-    # Guaranteed pods must be killed after every Burstable one, BestEffort ones before.
-    return max(1000 + GUARANTEED_ADJ, min(score, BEST_EFFORT_ADJ - 1))
+    if pod.qos == "BestEffort":
+        return _BEST_EFFORT
+    request = _bytes(container.requests.get("memory", 0))
+    if container.type == "sidecar" and pod.sidecar_rule:
+        request = max(request, pod.smallest_app_request_bytes)
+    request += pod.share_bytes
+    if request == 0:
+        return _HIGHEST_BURSTABLE
+    if not pod.capacity_bytes:
+        return None
+    score = 1000 - 1000 * request // pod.capacity_bytes
+    return min(max(score, _LOWEST_BURSTABLE), _HIGHEST_BURSTABLE)
 
 
-def _pod_level_share(pod: PodResources) -> int:
-    """Return what each container gets of the pod-level request beyond the containers' own."""
-    if not pod.requests.memory or not pod.containers:
-        return 0
-    return max(pod.requests.memory - (container_requests(pod.containers) or 0), 0) // len(pod.containers)
+def _bytes(milli: int) -> int:
+    return -(-milli // 1000)

@@ -1,57 +1,69 @@
-"""QoS classes.
+"""QoS classes. Source: pkg/apis/core/v1/helper/qos/qos.go of 1.37, and its form before the fix gate."""
 
-Source: pkg/apis/core/v1/helper/qos/qos.go, v1.37.2; KEP-2837 for the pod level.
-"""
+from collections.abc import Sequence
 
-from collections.abc import Iterator
+from auditor.kube.objects import Amounts, Container, Resources
+from auditor.kube.quantity import show
 
-from auditor.kube.objects import PodResources
-from auditor.kube.versions import Target
-
-GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
+_WORDS = {"app": "container", "init": "init container", "sidecar": "sidecar"}
 
 
-def qos_class(pod: PodResources, target: Target) -> str:
-    """Return the QoS class of an admitted pod: zero quantities are ignored, hugepages never count."""
-    if _uses_pod_level(pod, target):
-        pairs = [(pod.requests, pod.limits)]
-        limits_set = pod.limits.memory is not None or pod.limits.cpu is not None or pod.limits.hugepages
-    else:
-        pairs = [(c.requests, c.limits) for c in pod.containers]
-        limits_set = True
-    request_memory = sum(r.memory or 0 for r, _ in pairs)
-    request_cpu = sum(r.cpu or 0 for r, _ in pairs)
-    limit_memory = sum(limit.memory or 0 for _, limit in pairs)
-    limit_cpu = sum(limit.cpu or 0 for _, limit in pairs)
-    if not (request_memory or request_cpu or limit_memory or limit_cpu):
-        return BEST_EFFORT
-    complete = limits_set and all(limit.memory and limit.cpu for _, limit in pairs)
-    same = request_memory == limit_memory and request_cpu == limit_cpu
-    return GUARANTEED if complete and same else BURSTABLE
+def uses_pod_level(pod_level: Resources | None, *, fixed: bool) -> bool:
+    """Return whether the pod level alone decides the class.
+
+    `fixed` is PodLevelResourcesFixKubeletQOSClass: without it an empty `resources: {}` hides the containers.
+    """
+    return pod_level is not None and bool(not fixed or pod_level.requests or pod_level.limits)
 
 
-def _uses_pod_level(pod: PodResources, target: Target) -> bool:
-    """Return whether the pod level decides; before the fix an empty `resources: {}` hid the containers."""
-    if not pod.pod_level:
-        return False
-    return pod.pod_level_set or not target.enabled("PodLevelResourcesFixKubeletQOSClass")
+def qos_class(containers: Sequence[Container], pod_level: Resources | None, *, fixed: bool) -> str:
+    """Return Guaranteed, Burstable or BestEffort for containers without ephemeral ones, all amounts as admitted."""
+    if pod_level is not None and uses_pod_level(pod_level, fixed=fixed):
+        return _pod_level_class(pod_level)
+    anything, guaranteed = False, True
+    for container in containers:
+        requests, limits = container.requests, container.limits
+        cpu_limit, memory_limit = limits.get("cpu", 0), limits.get("memory", 0)
+        cpu_request, memory_request = requests.get("cpu", 0), requests.get("memory", 0)
+        if cpu_limit or memory_limit or cpu_request or memory_request:
+            anything = True
+        if not cpu_limit or not memory_limit or cpu_request != cpu_limit or memory_request != memory_limit:
+            guaranteed = False
+    if not anything:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
 
 
-def obstacles(pod: PodResources, target: Target) -> Iterator[str]:
-    """Yield what keeps a pod from Guaranteed, such as `container web: no cpu limit`."""
-    if _uses_pod_level(pod, target):
-        for name in ("cpu", "memory"):
-            yield from _obstacle("pod level", name, getattr(pod.requests, name), getattr(pod.limits, name))
-        return
-    for container in pod.containers:
-        kind = {"init": "init container", "sidecar": "sidecar"}.get(container.type, "container")
-        for name in ("cpu", "memory"):
-            request, limit = getattr(container.requests, name), getattr(container.limits, name)
-            yield from _obstacle(f"{kind} {container.name}", name, request, limit)
+def _pod_level_class(pod_level: Resources) -> str:
+    requests, limits = _positive(pod_level.requests), _positive(pod_level.limits)
+    if not requests and not limits:
+        return "BestEffort"
+    return "Guaranteed" if requests == limits and len(limits) == 2 else "Burstable"
 
 
-def _obstacle(where: str, resource: str, request: int | None, limit: int | None) -> Iterator[str]:
-    if not limit:
-        yield f"{where}: no {resource} limit"
-    elif request != limit:
-        yield f"{where}: {resource} request is not its limit"
+def _positive(amounts: Amounts) -> Amounts:
+    return {key: amounts[key] for key in ("cpu", "memory") if amounts.get(key, 0) > 0}
+
+
+def qos_obstacles(containers: Sequence[Container], pod_level: Resources | None, *, fixed: bool) -> tuple[str, ...]:
+    """Return what keeps the pod from Guaranteed, such as `container web: no cpu limit`."""
+    if pod_level is not None and uses_pod_level(pod_level, fixed=fixed):
+        return tuple(f"pod: {words}" for words in _obstacles(pod_level.requests, pod_level.limits))
+    return tuple(
+        f"{_WORDS.get(container.type, 'container')} {container.name}: {words}"
+        for container in containers
+        for words in _obstacles(container.requests, container.limits)
+    )
+
+
+def _obstacles(requests: Amounts, limits: Amounts) -> list[str]:
+    found = []
+    for key in ("memory", "cpu"):
+        limit, request = limits.get(key, 0), requests.get(key, 0)
+        if not limit:
+            found.append(f"no {key} limit")
+        elif not request:
+            found.append(f"no {key} request")
+        elif request != limit:
+            found.append(f"{key} request {show(request)} is not its limit {show(limit)}")
+    return found

@@ -1,82 +1,82 @@
-"""Effective pod memory: what the scheduler counts.
+"""Effective memory of a pod: what its containers sum up to, phase by phase.
 
-Source: k8s.io/component-helpers resource/helpers.go (PodRequests, PodLimits), v1.37.2; KEP-753.
+Source: k8s.io/component-helpers/resource/helpers.go (PodRequests, PodLimits) of 1.37; KEP-753.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from auditor.kube.objects import Container, PodResources
+from auditor.kube.objects import Amounts, Container, Resources
 
 
-def aggregate(values: Iterable[tuple[str, int | None]]) -> int | None:
-    """Return the container aggregate of one resource: (type, value) of init containers and sidecars first, in order.
+def counted(containers: Sequence[Container]) -> list[Container]:
+    """Return the containers that count: all but ephemeral ones."""
+    return [container for container in containers if container.type != "ephemeral"]
 
-    The larger of what runs together (app containers and sidecars) and the peak of the init phase (each init container
-    with the sidecars that started before it). None when nobody sets the resource.
+
+def aggregate(containers: Sequence[Container], block: str, key: str) -> int | None:
+    """Return the most that the containers ask for in any phase, in thousandths; None when nobody sets the key.
+
+    `containers` are in pod order, init containers first; a sidecar counts from its start to the end of the pod.
     """
-    running = sidecars = peak = 0
-    found = False
-    for kind, value in values:
-        if value is None:
-            # An init container that sets nothing still runs beside the sidecars; those are in `running` anyway.
-            continue
-        found = True
-        if kind == "app":
-            running += value
-        elif kind == "sidecar":
-            running += value
-            sidecars += value
-            peak = max(peak, sidecars)
+    total = side = peak = 0
+    present = False
+    for container in containers:
+        amount = (container.requests if block == "requests" else container.limits).get(key)
+        if amount is None:
+            amount = 0
         else:
-            peak = max(peak, sidecars + value)
-    return max(running, peak) if found else None
+            present = True
+        if container.type == "init":
+            current = amount + side
+        else:
+            total += amount
+            if container.type != "sidecar":
+                continue
+            side += amount
+            current = side
+        peak = max(peak, current)
+    return max(total, peak) if present else None
 
 
-def container_requests(containers: Iterable[Container]) -> int | None:
-    """Return the aggregate memory request in bytes."""
-    return aggregate([(c.type, c.requests.memory) for c in containers])
+def aggregate_all(containers: Sequence[Container], block: str) -> Amounts:
+    """Return the aggregate of every resource that a container sets."""
+    keys = sorted({key for container in containers for key in getattr(container, block)})
+    return {key: amount for key in keys if (amount := aggregate(containers, block, key)) is not None}
 
 
-def container_limits(containers: Iterable[Container]) -> int | None:
-    """Return the aggregate memory limit in bytes: a sum of what is declared, not what the cgroup gets."""
-    return aggregate([(c.type, c.limits.memory) for c in containers])
+def pod_request(
+    containers: Sequence[Container], pod_level: Resources | None, overhead: Amounts, key: str
+) -> int | None:
+    """Return the request that the scheduler uses; the pod level replaces the containers, overhead comes on top."""
+    amount = aggregate(containers, "requests", key)
+    if pod_level is not None:
+        amount = pod_level.requests.get(key, amount)
+    extra = overhead.get(key)
+    return amount if extra is None else (amount or 0) + extra
 
 
-def effective_request(pod: PodResources) -> int | None:
-    """Return the pod's memory request in bytes, pod level and overhead included; None when nobody sets one."""
-    total = pod.requests.memory if pod.requests.memory is not None else container_requests(pod.containers)
-    if pod.overhead is None:
-        return total
-    return (total or 0) + pod.overhead
+def pod_limit(containers: Sequence[Container], pod_level: Resources | None, overhead: Amounts, key: str) -> int | None:
+    """Return the sum of declared limits; overhead is added only to a limit that is present and not zero."""
+    amount = aggregate(containers, "limits", key)
+    if pod_level is not None:
+        amount = pod_level.limits.get(key, amount)
+    return amount + overhead.get(key, 0) if amount else amount
 
 
-def effective_limit(pod: PodResources) -> int | None:
-    """Return the pod's memory limit in bytes; overhead is added only to a limit that is there and not zero."""
-    total = pod.limits.memory if pod.limits.memory is not None else container_limits(pod.containers)
-    return total + (pod.overhead or 0) if total else total
+def running(containers: Sequence[Container], key: str) -> int | None:
+    """Return what app containers and sidecars request together; None when none of them sets the key."""
+    amounts = [c.requests[key] for c in containers if c.type in ("app", "sidecar") and key in c.requests]
+    return sum(amounts) if amounts else None
 
 
-def running_request(pod: PodResources) -> int | None:
-    """Return what app containers and sidecars request together, overhead included."""
-    values = [c.requests.memory for c in pod.containers if c.type in ("app", "sidecar")]
-    if all(value is None for value in values):
-        return pod.overhead
-    return sum(value or 0 for value in values) + (pod.overhead or 0)
-
-
-def init_peak(pod: PodResources) -> tuple[int | None, str | None]:
-    """Return the peak request of plain init containers with the sidecars before them, and the container at that peak.
-
-    Overhead included; (None, None) without a plain init container that requests memory.
-    """
-    sidecars = 0
-    best: tuple[int | None, str | None] = (None, None)
-    for container in pod.containers:
-        value = container.requests.memory
-        if value is None:
-            continue
+def init_peak(containers: Sequence[Container], key: str) -> tuple[int, str] | None:
+    """Return the peak request of the plain init containers and who is at it; None without plain init containers."""
+    side = 0
+    found: tuple[int, str] | None = None
+    for container in containers:
+        amount = container.requests.get(key, 0)
         if container.type == "sidecar":
-            sidecars += value
-        elif container.type == "init" and (best[0] is None or sidecars + value > best[0]):
-            best = (sidecars + value, container.name)
-    return (None, None) if best[0] is None else (best[0] + (pod.overhead or 0), best[1])
+            side += amount
+        elif container.type == "init" and (found is None or amount + side > found[0]):
+            found = (amount + side, container.name)
+    return found

@@ -1,54 +1,64 @@
-"""Kubernetes versions 1.28 to 1.37 and the feature gates that change memory: the one table that everything asks.
+"""Kubernetes versions and the feature gates that change what happens to memory.
 
-Source: pkg/features/kube_features.go, v1.37.2, and the KEPs for the older rows.
+Source: pkg/features/kube_features.go of v1.37.2 and the KEPs; a gate's stages are (minor version, default, locked).
 """
 
-import difflib
 import re
 from collections.abc import Sequence
-
-import msgspec
+from dataclasses import dataclass
+from functools import lru_cache
 
 OLDEST = 28
 NEWEST = 37
 
+_Stage = tuple[int, bool, bool]
+
+_GATES: dict[str, tuple[_Stage, ...]] = {
+    "SidecarContainers": ((28, False, False), (29, True, False), (33, True, True)),
+    "SizeMemoryBackedVolumes": ((28, True, False), (32, True, True)),
+    "PodLevelResources": ((32, False, False), (34, True, False)),
+    "PodLevelResourcesFixKubeletQOSClass": ((37, True, False),),
+    "PodLevelResourcesFixDefaulting": ((37, True, False),),
+    "PodLevelResourceManagers": ((36, False, False),),
+    "InPlacePodVerticalScaling": ((28, False, False), (33, True, False), (35, True, True)),
+    "InPlacePodLevelResourcesVerticalScaling": ((35, False, False), (36, True, False)),
+    "InPlacePodVerticalScalingInitContainers": ((36, True, False), (37, True, True)),
+    "InPlacePodVerticalScalingMemoryBackedVolumes": ((37, False, False),),
+    "NodeSwap": ((28, False, False), (30, True, False), (34, True, True)),
+    "MemoryQoS": ((28, False, False), (37, True, False)),
+    "KubeletPSI": ((33, False, False), (34, True, False), (36, True, True)),
+    "HugepageAwareEviction": ((37, True, False),),
+    "DRANodeAllocatableResources": ((36, False, False),),
+    "NodeDeclaredFeatures": ((35, False, False), (36, True, False), (37, True, True)),
+    "HPAContainerMetrics": ((28, True, False), (30, True, True)),
+    "HPAConfigurableTolerance": ((33, False, False), (35, True, False), (37, True, True)),
+    "HPAScaleToZero": ((28, False, False), (37, True, False)),
+    "PodOverhead": ((28, True, True),),
+    "HugePageStorageMediumSize": ((28, True, True),),
+}
+_GONE_SINCE = {
+    "SidecarContainers": 37,
+    "SizeMemoryBackedVolumes": 37,
+    "HPAContainerMetrics": 37,
+    "PodOverhead": 37,
+    "HugePageStorageMediumSize": 37,
+}
+_VERSION = re.compile(r"v?([0-9]{1,3})\.([0-9]{1,4})(?:\.[0-9]+)?(?:[-+.][0-9A-Za-z.+-]*)?", re.ASCII)
+_TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))  # strconv.ParseBool
+_FALSE = frozenset(("0", "f", "F", "false", "FALSE", "False"))
+
 
 class VersionError(ValueError):
-    """An unknown version or gate; its text says what to write instead."""
+    """A version or gate that is not known; its words say what to write instead."""
 
 
-class _Since(msgspec.Struct, frozen=True):
-    """From this minor version on, a gate has this default."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The Kubernetes that the objects are meant for."""
 
-    minor: int
-    on: bool
-    locked: bool = False
-
-
-_GATES: dict[str, tuple[_Since, ...]] = {
-    "SidecarContainers": (_Since(28, on=False), _Since(29, on=True), _Since(33, on=True, locked=True)),
-    "SizeMemoryBackedVolumes": (_Since(22, on=True), _Since(32, on=True, locked=True)),
-    "PodLevelResources": (_Since(32, on=False), _Since(34, on=True)),
-    "PodLevelResourcesFixKubeletQOSClass": (_Since(37, on=True),),
-    "PodLevelResourcesFixDefaulting": (_Since(37, on=True),),
-    "NodeSwap": (_Since(22, on=False), _Since(30, on=True), _Since(34, on=True, locked=True)),
-    "MemoryQoS": (_Since(22, on=False), _Since(37, on=True)),
-    "InPlacePodVerticalScaling": (_Since(27, on=False), _Since(33, on=True), _Since(35, on=True, locked=True)),
-    "InPlacePodLevelResourcesVerticalScaling": (_Since(35, on=False), _Since(36, on=True)),
-    "InPlacePodVerticalScalingMemoryBackedVolumes": (_Since(37, on=False),),
-    "HugepageAwareEviction": (_Since(37, on=True),),
-}
-_GONE = {"SidecarContainers": 37, "SizeMemoryBackedVolumes": 37}
-"""Gates that a version does not know any more: naming one is a start error of its components, the feature is on."""
-
-_VERSION = re.compile(r"v?1\.(\d{1,3})(?:[.+-].*)?")
-
-
-class Target(msgspec.Struct, frozen=True):
-    """The Kubernetes to answer for: a minor version, and gates that are not at their defaults."""
-
-    minor: int
+    minor: int = NEWEST
     gates: tuple[tuple[str, bool], ...] = ()
+    """Gates that differ from their default or are set by hand, sorted by name."""
 
     @property
     def version(self) -> str:
@@ -56,47 +66,70 @@ class Target(msgspec.Struct, frozen=True):
         return f"1.{self.minor}"
 
     def enabled(self, gate: str) -> bool:
-        """Return whether a gate is on; False before the version that has it. Raises KeyError for an unknown gate."""
-        for name, on in self.gates:
-            if name == gate:
-                return on
-        state = _state(gate, self.minor)
-        return state is not None and state.on
+        """Return whether a gate is on; one that is gone is on, one to come is off. Raises KeyError for other names."""
+        return _enabled(self.minor, self.gates, gate)
 
 
-def _state(gate: str, minor: int) -> _Since | None:
-    rows = [row for row in _GATES[gate] if row.minor <= minor]
-    return rows[-1] if rows else None
+@lru_cache(maxsize=1024)
+def _enabled(minor: int, gates: tuple[tuple[str, bool], ...], gate: str) -> bool:
+    stages = _GATES[gate]
+    return next((on for name, on in gates if name == gate), _stage(stages, minor)[0])
+
+
+def _stage(stages: tuple[_Stage, ...], minor: int) -> tuple[bool, bool]:
+    """Return the default and whether it is locked."""
+    found = (False, False)
+    for since, default, locked in stages:
+        if minor >= since:
+            found = (default, locked)
+    return found
 
 
 def parse_target(version: str | None, gates: Sequence[str] = ()) -> Target:
-    """Return the target of `1.34`, `v1.34.2` or `1.34.1-gke.100` and `NAME=BOOL` texts; None is the newest version.
+    """Return the target for a version such as `1.37` or `v1.37.2-gke.1` and gates such as `MemoryQoS=true`.
 
-    Raises VersionError for a version or gate that is not known or cannot be so.
+    None is the newest version known. Raises VersionError with what to write instead.
     """
-    minor = NEWEST
-    if version is not None:
-        match = _VERSION.fullmatch(version.strip())
-        if not match or not OLDEST <= int(match[1]) <= NEWEST:
-            raise VersionError(f"Kubernetes version {version!r}: known are 1.{OLDEST} to 1.{NEWEST}")
-        minor = int(match[1])
-    return Target(minor=minor, gates=tuple(_gate(text, minor) for text in gates))
+    minor = NEWEST if version is None else _minor(version)
+    chosen: dict[str, bool] = {}
+    for text in (part.strip() for gate in gates for part in gate.split(",")):
+        name, on = _gate(text, minor)
+        chosen[name] = on
+    return Target(minor, tuple(sorted(chosen.items())))
+
+
+def _minor(version: str) -> int:
+    match = _VERSION.fullmatch(version.strip())
+    if not match:
+        raise VersionError(f"Kubernetes version {version!r}: write it like 1.{NEWEST}")
+    if match[1] != "1" or not OLDEST <= int(match[2]) <= NEWEST:
+        raise VersionError(f"Kubernetes version {version!r} is not known: write 1.{OLDEST} to 1.{NEWEST}")
+    return int(match[2])
 
 
 def _gate(text: str, minor: int) -> tuple[str, bool]:
-    name, _, value = text.partition("=")
-    if name not in _GATES:
-        near = difflib.get_close_matches(name, _GATES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(_GATES))}"
-        raise VersionError(f"feature gate {name!r}: not known here; {hint}")
-    if value.lower() not in ("true", "false"):
-        raise VersionError(f"feature gate {text!r}: write {name}=true or {name}=false")
-    on = value.lower() == "true"
-    state = _state(name, minor)
-    if state is None:
-        raise VersionError(f"feature gate {name}: Kubernetes 1.{minor} does not have it")
-    if name in _GONE and minor >= _GONE[name]:
-        raise VersionError(f"feature gate {name}: Kubernetes 1.{minor} does not know it any more; the feature is on")
-    if state.locked and on != state.on:
-        raise VersionError(f"feature gate {name}: locked to {str(state.on).lower()} in Kubernetes 1.{minor}")
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or value not in _TRUE | _FALSE:
+        raise VersionError(f"feature gate {text!r}: write {name or 'NAME'}=true or {name or 'NAME'}=false")
+    on = value in _TRUE
+    stages = _GATES.get(name)
+    if stages is None:
+        raise VersionError(f"feature gate {name!r} is not known{_nearest(name)}")
+    gone = _GONE_SINCE.get(name, NEWEST + 1)
+    if minor >= gone:
+        raise VersionError(f"feature gate {name} is gone from Kubernetes 1.{minor}, it is always on: leave it out")
+    if minor < stages[0][0]:
+        raise VersionError(f"feature gate {name} does not exist in Kubernetes 1.{minor}: it came with 1.{stages[0][0]}")
+    default, locked = _stage(stages, minor)
+    if locked and on is not default:
+        raise VersionError(
+            f"feature gate {name} is locked to {str(default).lower()} in Kubernetes 1.{minor}: leave it out"
+        )
     return name, on
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, _GATES, n=1, cutoff=0.6)
+    return f": did you mean {close[0]}?" if close else f": write one of {', '.join(sorted(_GATES))}"
