@@ -1,0 +1,81 @@
+"""The keys of a policy file: the one table for loading, its errors, and the JSON Schema."""
+
+from typing import Any
+
+from auditor.facts.model import SCOPES
+from auditor.findings import SEVERITIES
+
+PROFILES = ("recommended", "strict", "all")
+
+_TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+_TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
+_PARAM: dict[str, Any] = {"type": ["boolean", "integer", "number", "string", "array"]}
+_PARAMS: dict[str, Any] = {"type": "object", "additionalProperties": _PARAM}
+_EXAMPLE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["manifest"],
+    "properties": {
+        "manifest": _TEXT | {"description": "YAML text, one or more documents."},
+        "messages": _TEXTS | {"description": "The exact messages that the policy gives; of a bad example."},
+        "kubernetes_version": _TEXT | {"description": "The version to judge for; the newest by default."},
+        "params": _PARAMS | {"description": "Parameters in place of the policy's own."},
+    },
+}
+
+REQUIRED = ("id", "severity", "scope", "when", "message", "at", "why", "remediation", "examples")
+
+KEYS: dict[str, dict[str, Any]] = {
+    "id": _TEXT | {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "description": "The file's name; reads as 'allow ID'."},
+    "severity": {"enum": list(SEVERITIES), "description": "How bad a finding is."},
+    "severity_when": {
+        "type": "object",
+        "propertyNames": {"enum": list(SEVERITIES)},
+        "additionalProperties": _TEXT,
+        "description": "Severity to CEL condition; the first that is true replaces `severity`.",
+    },
+    "scope": {"enum": list(SCOPES), "description": "What the condition is asked for; decides its variables."},
+    "when": _TEXT | {"description": "CEL condition over the facts; a finding when it is true."},
+    "message": _TEXT | {"description": "The fact with its numbers: {cel[:format]}, formats bytes, percent, .1f."},
+    "at": {"type": "string", "description": "Path below the subject where the finding points; may hold {cel}."},
+    "actual": _TEXT | {"description": "CEL of the bytes that are wrong."},
+    "expected": _TEXT | {"description": "CEL of the bytes that they are held against."},
+    "why": _TEXT | {"description": "Why it matters, with its source."},
+    "remediation": _TEXT | {"description": "What to do; ends in a period."},
+    "waive": _TEXT | {"description": "When a waiver is reasonable."},
+    "references": _TEXTS | {"description": "Pages to read."},
+    "tags": _TEXTS | {"description": "Words to group policies by."},
+    "params": _PARAMS | {"description": "Parameters with their defaults; a config overrides them, types hold."},
+    "profiles": {"type": "array", "items": {"enum": list(PROFILES)}, "description": "The profiles that enable it."},
+    "profile_params": {
+        "type": "object",
+        "propertyNames": {"enum": list(PROFILES)},
+        "additionalProperties": _PARAMS,
+        "description": "Parameter values that a profile sets.",
+    },
+    "yields_to": _TEXTS | {"description": "Policies whose finding for the same subject silences this one's."},
+    "aliases": _TEXTS | {"description": "Ids that it had before."},
+    "deprecated": _TEXT | {"description": "Why it is kept but should not be used any more."},
+    "examples": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["good", "bad"],
+        "properties": {
+            "good": {"type": "array", "minItems": 1, "items": {"anyOf": [_TEXT, _EXAMPLE]}},
+            "bad": {"type": "array", "minItems": 1, "items": _EXAMPLE | {"required": ["manifest", "messages"]}},
+        },
+        "description": "Manifests that are its tests and its documentation.",
+    },
+}
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a policy file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Policy of the Kubernetes memory auditor",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(REQUIRED),
+        "properties": KEYS,
+    }

@@ -1,0 +1,247 @@
+"""Loads policy files: shape, types and expressions are checked before anything is judged.
+
+Every fault of every file is told at once, as `file:line:column: key: fault`.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from auditor.facts.model import SCOPES
+from auditor.policy.expressions import ExpressionFault, faults_of
+from auditor.policy.keys import KEYS, REQUIRED
+from auditor.policy.model import Example, Policy
+from auditor.sources.model import Locator
+from auditor.sources.read import plain_documents, read_bytes
+
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_ORDERS = ("no-", "require-", "ensure-", "use-", "avoid-")
+"""Ids read as "allow ID"; an order would read the wrong way round."""
+
+Fault = tuple[tuple[str | int, ...], str]
+"""Path in the file, and what is wrong there."""
+
+
+class PolicyError(Exception):
+    """Policies that cannot be used: a line for each fault."""
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the shipped policies: in the wheel, or beside the package in a checkout."""
+    package = Path(__file__).parent.parent
+    packed = package / "shipped_policies"
+    return packed if packed.is_dir() else package.parent / "policies"
+
+
+def load_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
+    """Return the policies of some folders by id; a later folder overrides by id. Raises PolicyError."""
+    faults: list[str] = []
+    found: dict[str, tuple[Policy, Path, Locator]] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            faults.append(f"{folder}: no such folder of policies")
+        seen: set[str] = set()
+        for path in sorted(folder.rglob("*.yaml")):
+            loaded = _load(path, faults)
+            if loaded is None:
+                continue
+            if loaded[0].id in seen:
+                faults.append(f"{path}:1:1: id: {loaded[0].id!r} is there twice in {folder}")
+            seen.add(loaded[0].id)
+            found[loaded[0].id] = loaded
+    for policy, path, locator in found.values():
+        faults.extend(_told(path, locator, _reference_faults(policy, found)))
+    if faults:
+        raise PolicyError("\n".join(faults))
+    return tuple(found[name][0] for name in sorted(found))
+
+
+def _load(path: Path, faults: list[str]) -> tuple[Policy, Path, Locator] | None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        faults.append(f"{path}: {error.strerror}")
+        return None
+    documents = plain_documents(content)
+    if len(documents) != 1 or not isinstance(documents[0][0], dict):
+        skipped = read_bytes(content, str(path)).skipped
+        where = f":{skipped[0].line or 1}:{skipped[0].column or 1}" if skipped else ":1:1"
+        faults.append(f"{path}{where}: {skipped[0].reason if skipped else 'must be one YAML mapping'}")
+        return None
+    data, locator = documents[0]
+    problems = list(_shape_faults(data, path.stem))
+    if problems:
+        faults.extend(_told(path, locator, problems))
+        return None
+    policy = _policy(data, path, locator)
+    wrong = list(faults_of(policy, SCOPES[policy.scope]))
+    faults.extend(_expression_fault(path, content, locator, fault) for fault in wrong)
+    return None if wrong else (policy, path, locator)
+
+
+def _told(path: Path, locator: Locator, problems: Iterator[Fault] | Sequence[Fault]) -> Iterator[str]:
+    for keys, fault in problems:
+        place = locator.place(keys)
+        name = ".".join(str(key) for key in keys)
+        yield f"{path}:{place.line}:{place.column}: {name + ': ' if name else ''}{fault}"
+
+
+def _expression_fault(path: Path, content: bytes, locator: Locator, fault: ExpressionFault) -> str:
+    """Return the fault at its character where the text stands in one line of the file, else at its key."""
+    place = locator.place(fault.key)
+    column = place.column
+    at = content.decode().splitlines()[place.line - 1].find(fault.text, place.end_column - 1)
+    if fault.text and at >= 0:
+        column = at + fault.offset + 1
+    return f"{path}:{place.line}:{column}: {'.'.join(fault.key)}: {fault.reason}"
+
+
+def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:
+    for key in data:
+        if key not in KEYS:
+            near = difflib.get_close_matches(str(key), KEYS, n=1)
+            yield (key,), "no such key" + (f"; write {near[0]} instead" if near else "")
+    for key in REQUIRED:
+        if key not in data:
+            yield (), f"{key} is missing"
+    for key, value in data.items():
+        if key in KEYS:
+            yield from _value_faults((key,), value, KEYS[key])
+    name = data.get("id")
+    if isinstance(name, str):
+        if name != stem:
+            yield ("id",), f"must be the file's name, {stem!r}"
+        if not _ID.fullmatch(name):
+            yield ("id",), "must be words of a-z and 0-9 joined by hyphens"
+        if name.startswith(_ORDERS):
+            yield ("id",), f"reads as 'allow {name}'; name what is found, without {name.partition('-')[0]}-"
+
+
+def _value_faults(path: tuple[str | int, ...], value: Any, rule: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what the schema's rule refuses: the part of JSON Schema that the table of keys uses."""
+    if "enum" in rule:
+        if value not in rule["enum"]:
+            yield path, f"{value!r} must be one of {', '.join(rule['enum'])}"
+        return
+    if "anyOf" in rule:
+        if isinstance(value, dict):
+            yield from _value_faults(path, value, rule["anyOf"][1])
+        else:
+            yield from _value_faults(path, value, rule["anyOf"][0])
+        return
+    kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+    if not any(_is(value, kind) for kind in kinds):
+        yield path, f"must be {' or '.join(_WORDS[kind] for kind in kinds)}"
+    elif isinstance(value, str) and len(value) < rule.get("minLength", 0):
+        yield path, "must not be empty"
+    elif isinstance(value, list):
+        if len(value) < rule.get("minItems", 0):
+            yield path, "must not be empty"
+        for index, item in enumerate(value):
+            yield from _value_faults((*path, index), item, rule.get("items", _ANY))
+    elif isinstance(value, dict):
+        yield from _mapping_faults(path, value, rule)
+
+
+def _mapping_faults(path: tuple[str | int, ...], value: Mapping[Any, Any], rule: Mapping[str, Any]) -> Iterator[Fault]:
+    properties = rule.get("properties", {})
+    for key in rule.get("required", ()):
+        if key not in value:
+            yield path, f"{key} is missing"
+    names = rule.get("propertyNames", {}).get("enum")
+    for key, item in value.items():
+        if names and key not in names:
+            yield (*path, key), f"{key!r} must be one of {', '.join(names)}"
+        elif key in properties:
+            yield from _value_faults((*path, key), item, properties[key])
+        elif rule.get("additionalProperties") is False:
+            near = difflib.get_close_matches(str(key), properties, n=1)
+            yield (*path, key), "no such key" + (f"; write {near[0]} instead" if near else "")
+        elif isinstance(rule.get("additionalProperties"), dict):
+            yield from _value_faults((*path, key), item, rule["additionalProperties"])
+
+
+_ANY: dict[str, Any] = {"type": ["boolean", "integer", "number", "string", "array", "object"]}
+_WORDS = {
+    "string": "a text",
+    "array": "a list",
+    "object": "a mapping",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "array": (list,),
+    "object": (dict,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+def _is(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return isinstance(value, _TYPES[kind])
+
+
+def _policy(data: Mapping[str, Any], path: Path, locator: Locator) -> Policy:
+    plain = ("id", "severity", "scope", "when", "message", "at", "why", "remediation")
+    optional = ("params", "profile_params", "actual", "expected", "deprecated")
+    lists = ("tags", "profiles", "yields_to", "aliases", "references")
+    return Policy(
+        **{key: data[key] for key in plain},
+        **{key: data[key] for key in optional if key in data},
+        **{key: tuple(data[key]) for key in lists if key in data},
+        waive=data.get("waive", ""),
+        subject=path.parent.name,
+        file=str(path),
+        severity_when=tuple((data.get("severity_when") or {}).items()),
+        good=_examples(data, "good", locator),
+        bad=_examples(data, "bad", locator),
+    )
+
+
+def _examples(data: Mapping[str, Any], kind: str, locator: Locator) -> tuple[Example, ...]:
+    found = []
+    for index, item in enumerate(data["examples"][kind]):
+        fields = {"manifest": item} if isinstance(item, str) else item
+        found.append(
+            Example(
+                manifest=fields["manifest"],
+                messages=tuple(fields.get("messages", ())),
+                kubernetes_version=fields.get("kubernetes_version"),
+                params=fields.get("params"),
+                line=locator.place(("examples", kind, index)).line,
+            )
+        )
+    return tuple(found)
+
+
+def _reference_faults(policy: Policy, found: Mapping[str, Any]) -> Iterator[Fault]:
+    for index, name in enumerate(policy.yields_to):
+        if name not in found:
+            near = difflib.get_close_matches(name, found, n=1)
+            yield ("yields_to", index), f"no policy {name!r}" + (f"; write {near[0]} instead" if near else "")
+    if _reaches(policy.id, policy.id, found, set()):
+        yield ("yields_to",), "leads back to this policy, so that both would be silent"
+    for profile, params in policy.profile_params.items():
+        for key, value in params.items():
+            if key not in policy.params:
+                yield ("profile_params", profile, key), "no such parameter"
+            elif type(value) is not type(policy.params[key]):
+                yield ("profile_params", profile, key), f"must be of the type of its default, {policy.params[key]!r}"
+
+
+def _reaches(start: str, goal: str, found: Mapping[str, Any], seen: set[str]) -> bool:
+    for name in found[start][0].yields_to if start in found else ():
+        if name == goal:
+            return True
+        if name not in seen:
+            seen.add(name)
+            if _reaches(name, goal, found, seen):
+                return True
+    return False

@@ -1,0 +1,172 @@
+"""Judging with active policies: all conditions of a scope in one expression, one evaluation a subject.
+
+Joined conditions cost a third of single ones. One error makes the joined list an error; that subject is then judged one
+condition at a time, and an error is "not judged", never "does not hold".
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from auditor.expressions.cel import Compiled, EvaluationError, bind_params
+from auditor.expressions.template import Hole, parse_template, write
+from auditor.expressions.views import views
+from auditor.facts.model import SCOPES, Record, Subject
+from auditor.policy.expressions import facts_in
+from auditor.policy.model import ActivePolicy, NotJudged, Verdict
+
+Variables = Mapping[str, msgspec.Struct]
+
+
+class Program:
+    """Some active policies, compiled; belongs to one thread."""
+
+    def __init__(self, active: Sequence[ActivePolicy]) -> None:
+        scopes = {scope: [item for item in active if item.policy.scope == scope] for scope in SCOPES}
+        self._scopes = [_Scope(scope, items) for scope, items in scopes.items() if items]
+
+    def judge(self, record: Record) -> Iterator[Verdict | NotJudged]:
+        """Yield what the policies find in one workload's facts."""
+        for scope in self._scopes:
+            for subject, variables in record.subjects(scope.name):
+                yield from scope.judge(subject, variables)
+
+
+class _Scope:
+    """The policies of one scope."""
+
+    def __init__(self, name: str, active: Sequence[ActivePolicy]) -> None:
+        self.name = name
+        variables = tuple(SCOPES[name])
+        conditions = [bind_params(item.policy.when, item.params) for item in active]
+        self._names = _mentioned(conditions, name)
+        self._joined = Compiled("[" + ",".join(f"({text})" for text in conditions) + "]", variables)
+        self._single = [Compiled(text, variables) for text in conditions]
+        self._outcomes = [_Outcome(item) for item in active]
+
+    def judge(self, subject: Subject, variables: Variables) -> Iterator[Verdict | NotJudged]:
+        data = views(variables, self._names)
+        answers = self._joined.evaluate(data)
+        if isinstance(answers, EvaluationError):
+            answers = [single.evaluate(data) for single in self._single]
+        for answer, outcome in zip(answers, self._outcomes, strict=True):
+            if answer is True:
+                yield outcome.verdict(subject, variables)
+            elif answer is not False:
+                reason = answer.reason if isinstance(answer, EvaluationError) else f"gave {answer!r}"
+                yield NotJudged(outcome.active.policy.id, subject, reason)
+
+
+def _mentioned(texts: Sequence[str], scope: str) -> dict[str, frozenset[str]]:
+    """Return the facts that some texts mention, by variable."""
+    found: dict[str, set[str]] = {}
+    for text in texts:
+        for fact in facts_in(text, SCOPES[scope]):
+            variable, name = fact.split(".")[:2]
+            found.setdefault(variable, set()).add(name)
+    return {variable: frozenset(names) for variable, names in found.items()}
+
+
+class _Outcome:
+    """What a policy says when its condition holds."""
+
+    def __init__(self, active: ActivePolicy) -> None:
+        policy = active.policy
+        self.active = active
+        self._message = _Template(policy.message, active)
+        self._at = _Template(policy.at, active)
+        self._severities = (
+            () if active.severity else tuple((s, _Text(text, active)) for s, text in policy.severity_when)
+        )
+        self._actual = _Text(policy.actual, active) if policy.actual else None
+        self._expected = _Text(policy.expected, active) if policy.expected else None
+
+    def verdict(self, subject: Subject, variables: Variables) -> Verdict | NotJudged:
+        policy = self.active.policy
+        severity = self.active.severity or policy.severity
+        for other, condition in self._severities:
+            if condition.value(variables) is True:
+                severity = other
+                break
+        message, at = self._message.text(variables), self._at.text(variables)
+        if isinstance(message, EvaluationError) or isinstance(at, EvaluationError):
+            fault = message if isinstance(message, EvaluationError) else at
+            return NotJudged(policy.id, subject, fault.reason if isinstance(fault, EvaluationError) else "")
+        return Verdict(
+            policy=policy,
+            severity=severity,
+            message=message,
+            values=self._message.values(variables),
+            subject=subject,
+            at=at,
+            actual_bytes=self._number(self._actual, variables),
+            expected_bytes=self._number(self._expected, variables),
+        )
+
+    def _number(self, text: "_Text | None", variables: Variables) -> int | None:
+        value = text.value(variables) if text else None
+        return value if isinstance(value, int) else None
+
+
+class _Text:
+    """One expression outside the condition; a plain fact is read without CEL."""
+
+    def __init__(self, text: str, active: ActivePolicy) -> None:
+        scope = active.policy.scope
+        self.facts = facts_in(text, SCOPES[scope])
+        self._path: tuple[str, ...] = tuple(text.split(".")) if self.facts == (text,) else ()
+        self._constant = active.params.get(text.removeprefix("params.")) if text.startswith("params.") else None
+        self._names = _mentioned([text], scope)
+        self._text, self._variables = bind_params(text, active.params), tuple(SCOPES[scope])
+        self._compiled: Compiled | None = None
+
+    def value(self, variables: Variables) -> Any:
+        if self._path:
+            return read_fact(self._path, variables)
+        if self._constant is not None:
+            return self._constant
+        if self._compiled is None:
+            self._compiled = Compiled(self._text, self._variables)
+        return self._compiled.evaluate(views(variables, self._names))
+
+
+def read_fact(path: Sequence[str], variables: Variables) -> Any:
+    """Return a fact by its path, `("container", "heap", "max_bytes")`; None where it is absent."""
+    value: Any = variables[path[0]]
+    for name in path[1:]:
+        value = None if value is None else getattr(value, name)
+    return value
+
+
+class _Template:
+    """A message or a path with its holes."""
+
+    def __init__(self, text: str, active: ActivePolicy) -> None:
+        self._parts: list[str | tuple[_Text, str]] = []
+        for part in parse_template(text):
+            self._parts.append((_Text(part.text, active), part.format) if isinstance(part, Hole) else part)
+        texts = [part[0] for part in self._parts if not isinstance(part, str)]
+        self._facts = tuple(dict.fromkeys(fact for text in texts for fact in text.facts))
+
+    def text(self, variables: Variables) -> str | EvaluationError:
+        """Return the text, or why it cannot be told."""
+        written = []
+        for part in self._parts:
+            if isinstance(part, str):
+                written.append(part)
+                continue
+            value = part[0].value(variables)
+            if isinstance(value, EvaluationError):
+                return value
+            written.append("" if value is None else write(value, part[1]))
+        return "".join(written)
+
+    def values(self, variables: Variables) -> dict[str, Any]:
+        """Return the facts that the text is made of, by their names; absent ones are left out."""
+        found = {fact: read_fact(fact.split("."), variables) for fact in self._facts}
+        return {fact: _plain(value) for fact, value in found.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
