@@ -122,7 +122,7 @@ def compose(text: str, base: int, lines: Lines) -> tuple[Any, ExactLocator]:
     try:
         root = composer.document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
         raise DocumentError(f"YAML error: {problem}", composer.offset(mark.index if mark else 0)) from error
     except yaml.YAMLError as error:
@@ -175,7 +175,7 @@ class _Composer:
     def _node(self, event: Any, depth: int) -> tuple[Node, tuple[int, int] | None]:
         """Return the node that starts with an event, and the alias's text when it is one."""
         start, end = _span(event)
-        if depth > MAX_DEPTH:
+        if depth > MAX_DEPTH and isinstance(event, yaml.CollectionStartEvent):
             raise self._error(f"deeper than {MAX_DEPTH} levels", start)
         if event.anchor is not None:
             self._aliases += 1

@@ -22,9 +22,10 @@ from auditor.sources.model import Locator, Path
 
 # Numbers that JSON writes as YAML does need no second look: plain integers and short decimals.
 _SAME_IN_JSON = rb"(?!-?(?:0|[1-9][0-9]{0,17})END)(?!-?(?:0|[1-9][0-9]{0,8})\.[0-9]{0,6}[1-9]END)(?!-0(?:\.|END))"
-_SUSPICIOUS = rb"""(?=[-&*!@`%<?:~NnYyOoTF+.0-9])(?:
+_SUSPICIOUS = rb"""(?=[-&*!@`%<?:,\]}~NnYyOoTF+.0-9])(?:
     [&*!@`%]                                            # anchors, aliases, tags, reserved signs
   | <<
+  | (?<![\[{])[\]},]                                     # rapidyaml takes a stray bracket for text
   | [?:][ \t\r\n]                                       # an explicit or an empty key
   | null[ ]*+:
   | (?:~|[Nn]ull|NULL|[Yy](?:es)?|YES|[Nn]o?|NO|[Oo]n|ON|[Oo]ff|OFF|True|TRUE|False|FALSE)END
@@ -44,6 +45,8 @@ _ESCAPES = re.compile(rb'\\[^nt"\\/]')
 _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
 _UNUSUAL = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_INNERMOST = re.compile(rb"\[\]|\{\}")
 _JSON_ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'', re.DOTALL)
 
@@ -68,7 +71,8 @@ def needs_exact(document: bytes) -> bool:
     """Whether a document may mean something else to rapidyaml than to Kubernetes."""
     text = b"\n" + document
     return (
-        _NEEDS_EXACT.search(text) is not None
+        text.endswith((b" ", b"\t"))  # a last line of blanks without an end is read differently in block scalars
+        or _NEEDS_EXACT.search(text) is not None
         or (b"\\" in text and _ESCAPES.search(text) is not None)
         or (b"\t" in text and _TABS.search(text) is not None)
     )
@@ -129,8 +133,10 @@ class RapidLocator:
     """Places of a document that rapidyaml parsed; where it cannot tell, the exact path is asked."""
 
     def __init__(
-        self, tree: Any, buffer: bytearray, base: int, lines: Lines, exact: Callable[[], Locator] | None
+        self, data: Any, tree: Any, buffer: bytearray, base: int, lines: Lines, exact: Callable[[], Locator] | None
     ) -> None:
+        self._data = data
+        """What the tree decodes to, its keys in the same order."""
         self._tree = tree
         self._buffer = buffer
         """The bytes that the tree points into; parsing has altered them."""
@@ -156,23 +162,20 @@ class RapidLocator:
         return None
 
     def _find(self, path: Path) -> int:
+        """Return the node at a path or its nearest parent: by position, since the tree's keys may hold escapes."""
         tree = self._tree
         node: int = tree.root_id()
+        data = self._data
         for step in path:
-            if isinstance(step, str):
-                child = tree.find_child(node, self._key_bytes(step)) if tree.is_map(node) else ryml.NONE
+            if isinstance(data, dict) and step in data:
+                position = list(data).index(str(step))
+            elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+                position = step
             else:
-                child = tree.child(node, step) if tree.is_seq(node) and step < tree.num_children(node) else ryml.NONE
-            if child == ryml.NONE:
                 break
-            node = child
+            data = data[step]
+            node = tree.child(node, position)
         return node
-
-    def _key_bytes(self, key: str) -> bytes:
-        """Return a key as the tree holds it: in JSON every escape was made two underscores of equal length."""
-        if self._make_exact is None:
-            return _JSON_ESCAPE.sub(b"__", json.dumps(key, ensure_ascii=False)[1:-1].encode("utf-8", "replace"))
-        return key.encode()
 
     def _span(self, node: int) -> tuple[int, int] | None:
         """Return the byte span of the key token, or of an item's first one; None when the tree cannot tell."""
@@ -214,9 +217,11 @@ def read_rapid(document: bytes, base: int, lines: Lines, exact: Callable[[], Loc
         # A duplicate key is lost in decoding, so that less comes out than went in.
         if len(_encode(data)) != len(msgspec.json.format(text.encode(), indent=-1)):
             raise NotRapid
+        if not isinstance(data, (dict, list)):
+            raise NotRapid
     except (ryml.ExceptionBasic, msgspec.DecodeError, UnicodeError, TypeError, RecursionError) as error:
         raise NotRapid from error
-    return data, RapidLocator(tree, buffer, base, lines, exact)
+    return data, RapidLocator(data, tree, buffer, base, lines, exact)
 
 
 def read_json(document: bytes, base: int, lines: Lines) -> tuple[Any, Locator]:
@@ -238,21 +243,16 @@ def read_json(document: bytes, base: int, lines: Lines) -> tuple[Any, Locator]:
         raise NotRapid from error
     if not same:
         _refuse_duplicates(document, base)
-    return data, RapidLocator(tree, buffer, base, lines, None)
+    return data, RapidLocator(data, tree, buffer, base, lines, None)
 
 
 def _json_deeper(document: bytes) -> bool:
     """Whether JSON nests deeper than the limit: pairs of brackets are removed from the inside outwards."""
     if document.count(b"[") + document.count(b"{") <= MAX_DEPTH:
         return False
-    brackets = bytes(byte for byte in range(256) if byte not in b"[]{}")
-    left = _JSON_STRING.sub(b"", document).translate(None, brackets)
+    left = _JSON_STRING.sub(b"", document).translate(None, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
-        if not left:
-            return False
-        while (less := left.replace(b"[]", b"").replace(b"{}", b"")) == left and left:
-            return True
-        left = less
+        left = _INNERMOST.sub(b"", left)
     return bool(left)
 
 
