@@ -124,7 +124,7 @@ def compose(text: str, base: int, lines: Lines) -> tuple[Any, ExactLocator]:
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise DocumentError(f"YAML error: {problem}", composer.offset(mark.index if mark else 0)) from error
+        raise DocumentError(f"YAML error: {problem}", composer.offset(getattr(mark, "index", 0))) from error
     except yaml.YAMLError as error:
         # A reader error has no mark of its own; its position counts bytes.
         position = getattr(error, "position", None)

@@ -132,7 +132,7 @@ def _quiet() -> Iterator[None]:
 class RapidLocator:
     """Places of a document that rapidyaml parsed; where it cannot tell, the exact path is asked."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - made in two places below
         self, data: Any, tree: Any, buffer: bytearray, base: int, lines: Lines, exact: Callable[[], Locator] | None
     ) -> None:
         self._data = data

@@ -1,5 +1,7 @@
 """Bombs end in under a second with a skip, and never take the process down."""
 
+# ruff: noqa: E501, PTH, ARG001 - a row of a table is one line; links and odd names need os
+
 import subprocess
 import sys
 import time

@@ -1,5 +1,7 @@
 """Scalars mean what go-yaml v2 and Go's JSON encoder make of them."""
 
+
+
 import math
 
 import pytest
