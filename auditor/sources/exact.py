@@ -139,7 +139,7 @@ def scalar_spans(text: str) -> Iterator[tuple[int, int]]:
     try:
         while not isinstance(event := next_event(), yaml.StreamEndEvent):
             if isinstance(event, yaml.ScalarEvent):
-                yield event.start_mark.index, event.end_mark.index
+                yield _span(event)
     except yaml.YAMLError:
         return
 
@@ -222,7 +222,7 @@ class _Composer:
         plain = event.implicit[0]
         tag = event.tag or ""
         if tag.startswith(_TAG):
-            return self._tagged(tag[len(_TAG) :], value, event.start_mark.index)
+            return self._tagged(tag[len(_TAG) :], value, _span(event)[0])
         resolved = resolve_plain(value) if plain and not tag else value
         return self._json(resolved, event.start_mark.index)
 

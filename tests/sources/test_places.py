@@ -1,7 +1,5 @@
 """Every place is exactly the key's text, wherever and however it is written."""
 
-
-
 import pytest
 
 from auditor.sources.read import read_bytes

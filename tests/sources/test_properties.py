@@ -36,7 +36,10 @@ def check_not_silent(content: bytes) -> None:
         except yaml.YAMLError:
             assert re.fullmatch(r"(?:\ufeff|\.\.\.|---|#.*|\s)*", text)
             return
-        assert all(item.value in ("", "\ufeff", "~", "null", "Null", "NULL") or _empty_list(item) for item in data)
+        assert all(
+            str(item.value).strip("\ufeff \r\n") in ("", "~", "null", "Null", "NULL") or _empty_list(item)
+            for item in data
+        )
     for obj in result.objects:
         assert obj.locator.place(obj.path).line >= 1
     for item in result.skipped:

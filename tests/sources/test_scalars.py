@@ -1,7 +1,5 @@
 """Scalars mean what go-yaml v2 and Go's JSON encoder make of them."""
 
-
-
 import math
 
 import pytest
