@@ -89,7 +89,9 @@ def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[Skipped]]:
             unique.append(same[0])
             continue
         places = ", ".join(f"{obj.file}:{obj.line}" for obj in same)
-        skipped.extend(Skipped(o.file, o.line, None, f"{identity} is there with different contents: {places}") for o in same)
+        skipped.extend(
+            Skipped(o.file, o.line, None, f"{identity} is there with different contents: {places}") for o in same
+        )
     return unique, skipped
 
 

@@ -151,7 +151,9 @@ def _overhead(
         faults.append(read)
         return {}, _NO_RESOURCES
     # The block of an overhead is its own word in entries.
-    read = Resources(read.requests, {}, read.unreadable, tuple(e._replace(block="overhead") for e in read.entries), read.refused)
+    read = Resources(
+        read.requests, {}, read.unreadable, tuple(e._replace(block="overhead") for e in read.entries), read.refused
+    )
     if not isinstance(name, str) or not name:
         if raw:
             words = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"

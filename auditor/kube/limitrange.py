@@ -205,5 +205,3 @@ def _beyond(item: LimitRangeItem, key: str, request: int | None, limit: int | No
         request, limit = -(-request // 1000), -(-limit // 1000)
     found = float(limit) / float(request)
     return f"{start}, but provided ratio is {found:.6f}" if found * 1000 > float(ratio) else None
-
-

@@ -250,7 +250,7 @@ def _container(raw: dict[str, Any], type_: str, list_name: str, index: int) -> C
 def _default_unreadable(
     defaulted: Amounts, requests: Amounts, unreadable: tuple[str, ...]
 ) -> tuple[Amounts, tuple[str, ...]]:
-    """An unreadable request is present, so its limit is no default; an unreadable limit leaves a request unknown."""
+    """Keep an unreadable request from its limit as default, and leave a request unknown whose limit is unreadable."""
     more = list(unreadable)
     for entry in unreadable:
         block, _, key = entry.partition(".")

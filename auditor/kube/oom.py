@@ -27,7 +27,7 @@ class OomPod(msgspec.Struct, frozen=True):
     """True from 1.33: a sidecar is at most as likely a victim as the app container with the smallest request."""
 
 
-def oom_pod(
+def oom_pod(  # noqa: PLR0913 - a pod, its node and its version
     containers: Sequence[Container],
     pod_level: Resources | None,
     qos: str | None,

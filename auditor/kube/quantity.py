@@ -81,7 +81,7 @@ def text_of(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and math.isfinite(value):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)  # noqa: PLR2004
+        return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
     return "" if value is None else _integer_text(value)
 
 
@@ -150,10 +150,10 @@ def _decimal_power(suffix: str) -> int | None:
 def _ceil(number: int, places: int) -> int:
     """Return number / 10**places rounded up, for a number that is not negative."""
     if places <= 0:
-        return number * 10**-places
+        return number * int(10**-places)
     if places > _TEXT_CAP + _EXPONENT_CAP + 20:
         return 1 if number else 0
-    return -(-number // 10**places)
+    return -(-number // int(10**places))
 
 
 def _away(number: int, divisor: int) -> int:

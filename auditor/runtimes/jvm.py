@@ -115,7 +115,9 @@ def _decide(sources: list[_Source], kind: str) -> "_Flag | bool | None":
     return None
 
 
-def _sources(variables: dict[str, tuple[str | None, str]], lines: list[tuple[str, str]], *, visible: bool) -> list[_Source]:
+def _sources(
+    variables: dict[str, tuple[str | None, str]], lines: list[tuple[str, str]], *, visible: bool
+) -> list[_Source]:
     command = " ".join(text for _, text in lines)
     names = [*_OWN, *_SCRIPTS, "", *_LAST]
     sources: list[_Source] = []
