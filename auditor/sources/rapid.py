@@ -22,12 +22,13 @@ from auditor.sources.model import Locator, Path
 
 # Numbers that JSON writes as YAML does need no second look: plain integers and short decimals.
 _SAME_IN_JSON = rb"(?!-?(?:0|[1-9][0-9]{0,17})END)(?!-?(?:0|[1-9][0-9]{0,8})\.[0-9]{0,6}[1-9]END)(?!-0(?:\.|END))"
-_SUSPICIOUS = rb"""(?=[-&*!@`%<?:,\]}~NnYyOoTF+.0-9])(?:
+_SUSPICIOUS = rb"""(?=[-|>&*!@`%<?:,\]}~NnYyOoTF+.0-9])(?:
     [&*!@`%]                                            # anchors, aliases, tags, reserved signs
   | <<
   | (?<![\[{])[\]},]                                     # rapidyaml takes a stray bracket for text
   | [?:][ \t\r\n]                                       # an explicit or an empty key
   | null[ ]*+:
+  | [|>](?![-+0-9]{0,2}[ ]*+(?:\#|\r?\n))               # rapidyaml takes an odd block header for a good one
   | (?:~|[Nn]ull|NULL|[Yy](?:es)?|YES|[Nn]o?|NO|[Oo]n|ON|[Oo]ff|OFF|True|TRUE|False|FALSE)END
   | NUMBER(?:[-+]?_*(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9_]+)(?:[eE][-+0-9_]+)?|[-+]?_*0_*[xXoObB][0-9a-fA-F_]+)END
   | [-+]?\.(?:[iI][nN][fF]|[nN][aA][nN])END
