@@ -214,6 +214,8 @@ def read_rapid(document: bytes, base: int, lines: Lines, exact: Callable[[], Loc
         with _quiet():
             tree = ryml.parse_in_place(buffer)
             text = ryml.emit_json(tree)
+        if '.inf"' in text or '.nan"' in text:
+            raise NotRapid  # also what it makes of the strings "nan", 'Infinity' and the like
         data = _decode(text)
         # A duplicate key is lost in decoding, so that less comes out than went in.
         if len(_encode(data)) != len(msgspec.json.format(text.encode(), indent=-1)):

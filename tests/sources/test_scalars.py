@@ -17,7 +17,7 @@ TABLE = [
     ("1_0.5", 10.5), (".5_0", ".5_0"), ("1e400", "1e400"), ("1e", "1e"), ("0x", "0x"), ("0b2", "0b2"), ("+", "+"),
     ("18446744073709551615", 2**64 - 1), ("-9223372036854775808", -(2**63)), ("1e21", 1e21), ("1e20", 10**20),
     ("18446744073709551616", 2**64), ("12:30:45", "12:30:45"), ("2024-01-01", "2024-01-01"), ("1.2.3", "1.2.3"),
-    ("512Mi", "512Mi"), ("100m", "100m"), ("=", "="), ("0x1p4", "0x1p4"), ("1__0", 10), ("٣", "٣"),
+    ("512Mi", "512Mi"), ("100m", "100m"), ("=", "="), ("0x1p4", "0x1p4"), ("1__0", 10), ("٣", "٣"), ("nan", "nan"), ("NaN", "NaN"), ("inf", "inf"), ("Infinity", "Infinity"), ("-inf", "-inf"),
 ]  # fmt: skip
 
 
@@ -46,8 +46,10 @@ def test_a_document_holds_the_resolved_scalar_wherever_it_stands(style, text, va
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
-@pytest.mark.parametrize("text", [text for text, _ in TABLE])
+@pytest.mark.parametrize("text", [*(text for text, _ in TABLE), ".inf", ".NaN", "-.Inf", "+.inf"])
 def test_a_quoted_scalar_is_a_string(quote, text):
+    ((data, _),) = plain_documents(f"{quote}{text}{quote}: x\n".encode())
+    assert data == {text: "x"}
     ((data, _),) = plain_documents(f"a: {quote}{text}{quote}\n".encode())
     assert data == {"a": text}
 
