@@ -14,15 +14,15 @@ FILES = sorted(path.name for path in CORPUS.glob("*.yaml") if not path.name.ends
 
 
 @pytest.fixture(scope="module")
-def report():
-    """Return one audit of every manifest of the corpus; files are given one by one, so that none is context of another."""
-    reports = {}
+def reports():
+    """Return an audit of each manifest; one run a file, so that none is context of another."""
+    found = {}
     for name in FILES:
         command = [sys.executable, "-m", "auditor", "scan", name, "--output", "json", "--fail-on", "never"]
         result = subprocess.run(command, cwd=CORPUS, capture_output=True, timeout=120, check=False)
         assert result.returncode == 0, f"{name}: {result.stderr.decode()}{result.stdout.decode()[:2000]}"
-        reports[name] = json.loads(result.stdout)
-    return reports
+        found[name] = json.loads(result.stdout)
+    return found
 
 
 @pytest.fixture(params=FILES)
@@ -30,9 +30,9 @@ def name(request):
     return request.param
 
 
-def test_corpus_gives_the_findings_that_we_defend(report, name):
+def test_corpus_gives_the_findings_that_we_defend(reports, name):
     found = Counter()
-    for finding in report[name]["findings"]:
+    for finding in reports[name]["findings"]:
         workload = finding["workload"]
         found[finding["policy"], f"{workload['kind']}/{workload['name']}", finding["container"]] += 1
     entries = yaml.safe_load((CORPUS / name.replace(".yaml", ".expect.yaml")).read_text())
@@ -42,6 +42,6 @@ def test_corpus_gives_the_findings_that_we_defend(report, name):
     assert expected - found == Counter(), "findings that are missing"
 
 
-def test_corpus_is_judged_completely(report, name):
-    assert report[name]["skipped"] == []
-    assert report[name]["summary"]["workloads"] > 0
+def test_corpus_is_judged_completely(reports, name):
+    assert reports[name]["skipped"] == []
+    assert reports[name]["summary"]["workloads"] > 0
