@@ -61,7 +61,7 @@ def _env_lines(rng: random.Random, name: str, *, java: bool) -> list[str]:
 
 def _probe_lines(rng: random.Random, port: int) -> list[str]:
     lines = []
-    for probe in ("readinessProbe", "livenessProbe")[: rng.choice((1, 2, 2))]:
+    for probe in ("readinessProbe", "livenessProbe")[: rng.choice((1, 1, 2))]:
         lines += [
             f"          {probe}:",
             "            httpGet:",
@@ -164,7 +164,7 @@ def deployment(rng: random.Random, number: int) -> str:
     ]
     lines += _init_containers(rng, name)
     lines += ["      containers:", *_app_container(rng, part, mounts)]
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         lines += _app_container(rng, f"{part}-admin", mounts[:1])
     if rng.random() < 0.5:
         lines += _side_container(rng, rng.choice(_SIDECARS))
