@@ -49,11 +49,12 @@ def _env_lines(rng: random.Random, name: str, *, java: bool) -> list[str]:
     if java:
         lines += ["            - name: JAVA_TOOL_OPTIONS", f'              value: "{rng.choice(_JAVA_HEAP)}"']
     lines += ["            - name: LOG_LEVEL", f"              value: {rng.choice(('info', 'debug', 'warn'))}"]
-    lines += ["            - name: POD_NAME", "              valueFrom:", "                fieldRef:"]
-    lines += ["                  fieldPath: metadata.name"]
-    for number in range(rng.randrange(3)):
+    if rng.random() < 0.3:
+        lines += ["            - name: POD_NAME", "              valueFrom:", "                fieldRef:"]
+        lines += ["                  fieldPath: metadata.name"]
+    for number in range(rng.randrange(2)):
         lines += [f"            - name: FEATURE_{number}", f'              value: "{rng.randrange(2)}"']
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         lines += ["            - name: DATABASE_PASSWORD", "              valueFrom:", "                secretKeyRef:"]
         lines += [f"                  name: {name}-database", "                  key: password"]
     return lines
@@ -80,7 +81,7 @@ def _app_container(rng: random.Random, name: str, volumes: list[str]) -> list[st
         f'          image: "registry.example/{name}:{rng.randrange(9)}.{rng.randrange(40)}"',
     ]
     lines.append("          imagePullPolicy: IfNotPresent")
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         lines += ['          command: ["/bin/sh", "-c"]', "          args:", "            - |"]
         lines += ["              set -eu", f"              exec /srv/{name} --listen=0.0.0.0:{port}"]
     lines += ["          ports:", "            - name: http", f"              containerPort: {port}"]
@@ -154,7 +155,7 @@ def deployment(rng: random.Random, number: int) -> str:
     lines += ["    type: RollingUpdate", "    rollingUpdate:", "      maxSurge: 25%", "      maxUnavailable: 0"]
     lines += ["  selector:", "    matchLabels:", f"      {labels[0]}"]
     lines += ["  template:", "    metadata:", "      labels:", *(f"        {label}" for label in labels)]
-    lines += ["      annotations:", '        prometheus.io/scrape: "true"', '        prometheus.io/port: "8080"']
+    lines += ["      annotations:", '        prometheus.io/scrape: "true"']
     lines += ["    spec:", f"      serviceAccountName: {name}", "      terminationGracePeriodSeconds: 30"]
     lines += [
         "      securityContext:",
@@ -166,8 +167,8 @@ def deployment(rng: random.Random, number: int) -> str:
     lines += ["      containers:", *_app_container(rng, part, mounts)]
     if rng.random() < 0.1:
         lines += _app_container(rng, f"{part}-admin", mounts[:1])
-    if rng.random() < 0.5:
-        lines += _side_container(rng, rng.choice(_SIDECARS))
+    for sidecar in rng.sample(_SIDECARS, rng.choice((0, 1, 1, 2))):
+        lines += _side_container(rng, sidecar)
     lines += volumes
     return "\n".join(lines) + "\n"
 
