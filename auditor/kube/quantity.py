@@ -201,3 +201,11 @@ def _canonical_decimal(nanos: int, *, exponent_form: bool) -> str:
 
 
 _NULL = Quantity("", "", 0, 0, 0, None)
+
+
+def parse_bytes(text: str) -> int:
+    """Return the bytes of a text such as `512Mi`. Raises ValueError when it is no quantity."""
+    quantity = parse(text)
+    if isinstance(quantity, QuantityError):
+        raise ValueError(f"{text!r} is not a quantity")  # noqa: TRY004 - the value is wrong, not its type
+    return quantity.value
