@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from auditor.facts.model import SCOPES
+from auditor.findings import Place
 from auditor.policy.expressions import ExpressionFault, faults_of
 from auditor.policy.keys import KEYS, REQUIRED
 from auditor.policy.model import Example, Policy
@@ -38,7 +41,7 @@ def shipped_folder() -> Path:
 def load_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
     """Return the policies of some folders by id; a later folder overrides by id. Raises PolicyError."""
     faults: list[str] = []
-    found: dict[str, tuple[Policy, Path, Locator]] = {}
+    found: dict[str, tuple[Policy, Path, bytes]] = {}
     for folder in folders:
         if not folder.is_dir():
             faults.append(f"{folder}: no such folder of policies")
@@ -51,46 +54,57 @@ def load_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
                 faults.append(f"{path}:1:1: id: {loaded[0].id!r} is there twice in {folder}")
             seen.add(loaded[0].id)
             found[loaded[0].id] = loaded
-    for policy, path, locator in found.values():
-        faults.extend(_told(path, locator, _reference_faults(policy, found)))
+    for policy, path, content in found.values():
+        faults.extend(_told(path, content, list(_reference_faults(policy, found))))
     if faults:
         raise PolicyError("\n".join(faults))
     return tuple(found[name][0] for name in sorted(found))
 
 
-def _load(path: Path, faults: list[str]) -> tuple[Policy, Path, Locator] | None:
+def _load(path: Path, faults: list[str]) -> tuple[Policy, Path, bytes] | None:
     try:
         content = path.read_bytes()
     except OSError as error:
         faults.append(f"{path}: {error.strerror}")
         return None
-    documents = plain_documents(content)
-    if len(documents) != 1 or not isinstance(documents[0][0], dict):
+    try:
+        # Not our own reader, for which 2.0 is 2 as it is for Kubernetes: a parameter's default says its type.
+        data = yaml.load(content, Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError):
+        data = None
+    if not isinstance(data, dict):
         skipped = read_bytes(content, str(path)).skipped
         where = f":{skipped[0].line or 1}:{skipped[0].column or 1}" if skipped else ":1:1"
         faults.append(f"{path}{where}: {skipped[0].reason if skipped else 'must be one YAML mapping'}")
         return None
-    data, locator = documents[0]
     problems = list(_shape_faults(data, path.stem))
     if problems:
-        faults.extend(_told(path, locator, problems))
+        faults.extend(_told(path, content, problems))
         return None
-    policy = _policy(data, path, locator)
+    policy = _policy(data, path)
     wrong = list(faults_of(policy, SCOPES[policy.scope]))
-    faults.extend(_expression_fault(path, content, locator, fault) for fault in wrong)
-    return None if wrong else (policy, path, locator)
+    faults.extend(_expression_fault(path, content, fault) for fault in wrong)
+    return None if wrong else (policy, path, content)
 
 
-def _told(path: Path, locator: Locator, problems: Iterator[Fault] | Sequence[Fault]) -> Iterator[str]:
+def _locator(content: bytes) -> Locator | None:
+    """Return what finds places in a policy file, None when our reader cannot read it."""
+    documents = plain_documents(content)
+    return documents[0][1] if documents else None
+
+
+def _told(path: Path, content: bytes, problems: Sequence[Fault]) -> Iterator[str]:
+    locator = _locator(content) if problems else None
     for keys, fault in problems:
-        place = locator.place(keys)
+        place = locator.place(keys) if locator else Place(str(path), 1, 1, 1, 1)
         name = ".".join(str(key) for key in keys)
         yield f"{path}:{place.line}:{place.column}: {name + ': ' if name else ''}{fault}"
 
 
-def _expression_fault(path: Path, content: bytes, locator: Locator, fault: ExpressionFault) -> str:
+def _expression_fault(path: Path, content: bytes, fault: ExpressionFault) -> str:
     """Return the fault at its character where the text stands in one line of the file, else at its key."""
-    place = locator.place(fault.key)
+    locator = _locator(content)
+    place = locator.place(fault.key) if locator else Place(str(path), 1, 1, 1, 1)
     column = place.column
     at = content.decode().splitlines()[place.line - 1].find(fault.text, place.end_column - 1)
     if fault.text and at >= 0:
@@ -188,37 +202,23 @@ def _is(value: Any, kind: str) -> bool:
     return isinstance(value, _TYPES[kind])
 
 
-def _policy(data: Mapping[str, Any], path: Path, locator: Locator) -> Policy:
-    plain = ("id", "severity", "scope", "when", "message", "at", "why", "remediation")
-    optional = ("params", "profile_params", "actual", "expected", "deprecated")
+def _policy(data: Mapping[str, Any], path: Path) -> Policy:
     lists = ("tags", "profiles", "yields_to", "aliases", "references")
+    fields: dict[str, Any] = {key: tuple(data[key]) if key in lists else data[key] for key in data}
+    fields["severity_when"] = tuple((data.get("severity_when") or {}).items())
+    examples = fields.pop("examples")
     return Policy(
-        **{key: data[key] for key in plain},
-        **{key: data[key] for key in optional if key in data},
-        **{key: tuple(data[key]) for key in lists if key in data},
-        waive=data.get("waive", ""),
+        **{"waive": "", **fields},
         subject=path.parent.name,
         file=str(path),
-        severity_when=tuple((data.get("severity_when") or {}).items()),
-        good=_examples(data, "good", locator),
-        bad=_examples(data, "bad", locator),
+        good=tuple(map(_example, examples["good"])),
+        bad=tuple(map(_example, examples["bad"])),
     )
 
 
-def _examples(data: Mapping[str, Any], kind: str, locator: Locator) -> tuple[Example, ...]:
-    found = []
-    for index, item in enumerate(data["examples"][kind]):
-        fields = {"manifest": item} if isinstance(item, str) else item
-        found.append(
-            Example(
-                manifest=fields["manifest"],
-                messages=tuple(fields.get("messages", ())),
-                kubernetes_version=fields.get("kubernetes_version"),
-                params=fields.get("params"),
-                line=locator.place(("examples", kind, index)).line,
-            )
-        )
-    return tuple(found)
+def _example(item: Any) -> Example:
+    fields: dict[str, Any] = {"manifest": item} if isinstance(item, str) else item
+    return Example(**(fields | {"messages": tuple(fields.get("messages", ()))}))
 
 
 def _reference_faults(policy: Policy, found: Mapping[str, Any]) -> Iterator[Fault]:

@@ -16,8 +16,6 @@ class Example(msgspec.Struct, frozen=True):
     """The exact messages that this policy must give; empty in a good example."""
     kubernetes_version: str | None = None
     params: dict[str, Any] | None = None
-    line: int = 0
-    """Where it stands in the policy file; 0 when not known."""
 
 
 class Policy(msgspec.Struct, frozen=True):
