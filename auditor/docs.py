@@ -8,6 +8,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -81,7 +82,7 @@ def _variables() -> Iterator[tuple[str, type[msgspec.Struct]]]:
 def _type_name(kind: object) -> str:
     names = {str: "string", int: "int", float: "double", bool: "bool"}
     if kind in names:
-        return names[kind]  # type: ignore[index]
+        return names[kind]
     return "map" if is_struct(kind) else "list of string"
 
 
@@ -90,7 +91,7 @@ def _field_texts(struct: type[msgspec.Struct]) -> dict[str, str]:
     body = ast.parse(inspect.getsource(struct)).body[0]
     statements = body.body if isinstance(body, ast.ClassDef) else []
     texts = {}
-    for field, text in zip(statements, statements[1:], strict=False):
+    for field, text in pairwise(statements):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
             words = text.value.value if isinstance(text.value, ast.Constant) else ""
             texts[field.target.id] = " ".join(str(words).split()).replace("|", "\\|")

@@ -56,7 +56,7 @@ def test_findings_annotate_fail_and_leave_sarif_and_a_summary(act, tmp_path):
     assert "::error file=a b.yaml,line=4," in result.stdout
     assert (tmp_path / "output").read_text() == "exit-code=1\n"
     assert len(json.loads((tmp_path / "work" / "a.sarif").read_text())["runs"][0]["results"]) == 1
-    assert "memory-limit-missing" in (tmp_path / "summary.md").read_text()
+    assert "no memory limit" in (tmp_path / "summary.md").read_text()
 
 
 def test_text_in_an_input_is_never_run(act, tmp_path):

@@ -1,7 +1,7 @@
 """CEL: compile, check, evaluate. The only module that knows the library (cel-expr-python, Google's C++ runtime).
 
-Texts are checked against a typed environment (a descriptor of the facts) and evaluated in an untyped one over plain maps,
-since a typed one refuses maps. Evaluation never raises: an error is a value, and so "not judged".
+Texts are checked against a typed environment (a descriptor of the facts) and evaluated in an untyped one over plain
+maps, since a typed one refuses maps. Evaluation never raises: an error is a value, and so "not judged".
 """
 
 import difflib
@@ -21,7 +21,7 @@ MAX_CHARS = 2_000
 """Strings are not bounded by the runtime's iteration budget, so that texts are bounded here."""
 
 FUNCTIONS = {
-    "times": "times(bytes: int, factor: double) -> int: the product, rounded up; CEL itself multiplies no int by a double",
+    "times": "times(bytes: int, factor: double) -> int: the product, rounded up; CEL multiplies no int by a double",
     "largest": "largest(a: int, b: int) -> int: the larger of the two",
     "quantity": 'quantity("512Mi") -> int: the bytes of a Kubernetes quantity',
     "bytes_text": "bytes_text(bytes: int) -> string: 512Mi, 1.5Gi",

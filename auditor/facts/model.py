@@ -21,7 +21,8 @@ class QuantityFacts(msgspec.Struct, frozen=True):
     """
 
     at: str
-    """Path below the subject, such as `resources.limits.memory` (container), `overhead.memory` or `resources.requests.memory`
+    """Path below the subject, such as `resources.limits.memory` (container), `overhead.memory` or
+    `resources.requests.memory`
     (pod: below the pod spec), `emptyDir.sizeLimit` (volume)."""
     name: str
     """The key as written: `memory`, `hugepages-2Mi`, `mem`, `limit`."""
@@ -42,7 +43,8 @@ class QuantityFacts(msgspec.Struct, frozen=True):
     known: bool
     """False for a resource or block name that Kubernetes does not know."""
     dropped: bool
-    """True when the API server drops the unknown name without an error (an unknown field), False when validation refuses it."""
+    """True when the API server drops the unknown name without an error (an unknown field), False when validation
+    refuses it."""
     suggestion: str | None
     """The name that was probably meant; absent when the name is known."""
 
@@ -53,7 +55,8 @@ class HeapFacts(msgspec.Struct, frozen=True):
     runtime: str
     """`jvm`."""
     max_bytes: int | None
-    """The largest heap: -Xmx, or MaxRAMPercentage of the container's memory.max; absent when not declared or not known."""
+    """The largest heap: -Xmx, or MaxRAMPercentage of the container's memory.max; absent when not declared or not
+    known."""
     initial_bytes: int | None
     """The heap at start: -Xms, or InitialRAMPercentage of the container's memory.max; absent when not declared."""
     flag: str | None
@@ -101,7 +104,8 @@ class ContainerFacts(msgspec.Struct, frozen=True):
     cpu_limit_millis: int | None
     """The CPU limit as admitted, in thousandths of a core."""
     memory_max_bytes: int | None
-    """memory.max of the container's cgroup: its own limit, else the pod-level limit; absent when unlimited, or on Windows."""
+    """memory.max of the container's cgroup: its own limit, else the pod-level limit; absent when unlimited, or on
+    Windows."""
     memory_high_bytes: int | None
     """memory.high of the container's cgroup; absent when none is written or node configuration is not known."""
     swap_max_bytes: int | None
@@ -130,7 +134,8 @@ class VolumeFacts(msgspec.Struct, frozen=True):
     size_limit_bytes: int | None
     """The written sizeLimit; absent when there is none, zero counts as written."""
     mount_size_bytes: int | None
-    """The size of the tmpfs mount; absent for other media, on Windows, and where it depends on a node that is not known."""
+    """The size of the tmpfs mount; absent for other media, on Windows, and where it depends on a node that is not
+    known."""
     growth: str
     """In words, what a Memory volume can grow to, such as `the pod's memory.max of 512Mi` or `the node's allocatable
     memory`; empty for other media."""
@@ -199,7 +204,8 @@ class WorkloadFacts(msgspec.Struct, frozen=True):
     name: str
     """metadata.name, or generateName; empty when neither is written."""
     replicas: int | None
-    """How many pods it asks for: replicas, a Job's parallelism; absent for a DaemonSet without nodes and where it is not a number."""
+    """How many pods it asks for: replicas, a Job's parallelism; absent for a DaemonSet without nodes and where it is
+    not a number."""
     file: str
     """The file as reports show it."""
     line: int

@@ -34,7 +34,7 @@ def facts_in(text: str, scope: Scope) -> tuple[str, ...]:
 
 
 def faults_of(policy: Policy, scope: Scope) -> Iterator[ExpressionFault]:
-    """Yield what is wrong with a policy's expressions: types, names, parameters, and absent facts that nobody asked for."""
+    """Yield what is wrong with a policy's expressions: types, names, parameters, absent facts that nobody asked for."""
     asked = set(_HAS.findall(policy.when))
     yield from _faults(("when",), policy.when, policy, scope, asked, ("bool",))
     for severity, text in policy.severity_when:
@@ -62,7 +62,7 @@ def _kinds(form: str) -> tuple[str, ...]:
     return ("int", "double") if form else ()
 
 
-def _faults(
+def _faults(  # noqa: PLR0913, PLR0917 - one expression, its policy and what is asked of it
     key: tuple[str, ...], text: str, policy: Policy, scope: Scope, asked: set[str], kinds: tuple[str, ...]
 ) -> Iterator[ExpressionFault]:
     try:

@@ -112,7 +112,7 @@ def _expression_fault(path: Path, content: bytes, fault: ExpressionFault) -> str
     return f"{path}:{place.line}:{column}: {'.'.join(fault.key)}: {fault.reason}"
 
 
-def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:
+def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:  # noqa: C901 - a row of rules
     for key in data:
         if key not in KEYS:
             near = difflib.get_close_matches(str(key), KEYS, n=1)
@@ -133,7 +133,7 @@ def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:
             yield ("id",), f"reads as 'allow {name}'; name what is found, without {name.partition('-')[0]}-"
 
 
-def _value_faults(path: tuple[str | int, ...], value: Any, rule: Mapping[str, Any]) -> Iterator[Fault]:
+def _value_faults(path: tuple[str | int, ...], value: Any, rule: Mapping[str, Any]) -> Iterator[Fault]:  # noqa: C901 - a row of rules
     """Yield what the schema's rule refuses: the part of JSON Schema that the table of keys uses."""
     if "enum" in rule:
         if value not in rule["enum"]:

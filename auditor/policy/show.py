@@ -8,7 +8,8 @@ def page(policy: Policy) -> str:
     parts = [
         f"# {policy.id}",
         _facts(policy),
-        f"## What\n\nFires for each {policy.scope} where:\n\n```cel\n{policy.when.strip()}\n```\n\nIt says: `{policy.message}`",
+        f"## What\n\nFires for each {policy.scope} where:\n\n```cel\n{policy.when.strip()}\n```",
+        f"It says: `{policy.message}`",
         f"## Why\n\n{policy.why}",
         f"## How to fix\n\n{policy.remediation}",
         f"## When to waive\n\n{policy.waive or 'Seldom.'}",

@@ -47,7 +47,8 @@ class Object:
     file: str
     """As reports show it."""
     identity_folder: str
-    """The PATH argument's own relative folder of the file, `` for its top; part of fingerprints. The file's name is not."""
+    """The PATH argument's own relative folder of the file, `` for its top; part of fingerprints. The file's name is
+    not."""
     line: int
     """Where the object starts, 1-based."""
     path: Path
