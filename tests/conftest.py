@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine: a run that fails can be run again. AUDITOR_FUZZ=1 looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+if not os.environ.get("AUDITOR_FUZZ"):
+    settings.load_profile("steady")
 
 _SCRUBBED_PREFIXES = ("AUDITOR_", "GITHUB_", "RUNNER_")
 _SCRUBBED = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "KUBECONFIG")
@@ -18,8 +25,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def scrubbed_environment() -> object:
     """Take away what a developer's shell or a CI runner sets and a test must not depend on."""
-    import os
-
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name in _SCRUBBED or name.startswith(_SCRUBBED_PREFIXES):

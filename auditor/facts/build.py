@@ -31,8 +31,7 @@ _DEFAULT_OPTIONS = FactOptions()
 
 
 def build_record(obj: Object, context: Context, target: Target, options: FactOptions = _DEFAULT_OPTIONS) -> Record:
-    """Return all facts about the pods that an object makes; an object without pods gives a record without
-    containers."""
+    """Return all facts about the pods that an object makes; one without pods gives a record without containers."""
     pod_path = obj.pod_path or ()
     problems: list[Problem] = []
     spec = _pod_spec(obj.data, pod_path, problems)

@@ -208,4 +208,4 @@ def parse_bytes(text: str) -> int:
     quantity = parse(text)
     if isinstance(quantity, QuantityError):
         raise ValueError(f"{text!r} is not a quantity")  # noqa: TRY004 - the value is wrong, not its type
-    return quantity.value
+    return quantity.bytes

@@ -1,0 +1,163 @@
+"""The shipped policies: their examples hold, their texts are complete, their pages and schema are current."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from auditor.docs import ROOT, pages
+from auditor.policy.examples import run_examples
+from auditor.policy.keys import schema
+from auditor.policy.load import PolicyError, load_policies, shipped_folder
+
+POLICIES = load_policies([shipped_folder()])
+IDS = [policy.id for policy in POLICIES]
+CATALOGUE = {
+    "memory-request-missing": "medium",
+    "memory-limit-missing": "high",
+    "memory-limit-below-request": "critical",
+    "memory-limit-to-request-ratio-high": "medium",
+    "memory-request-zero": "medium",
+    "memory-quantity-fractional": "high",
+    "memory-quantity-unit-forgotten": "high",
+    "memory-quantity-invalid": "critical",
+    "memory-resource-name-unknown": "critical",
+    "qos-best-effort": "high",
+    "qos-guaranteed-missed": "info",
+    "sidecar-memory-unaccounted": "high",
+    "init-memory-dominates": "medium",
+    "pod-memory-unbounded-by-one-container": "high",
+    "tmpfs-size-limit-missing": "high",
+    "tmpfs-size-limit-ineffective": "medium",
+    "tmpfs-above-memory-limit": "high",
+    "limitrange-rejects-pod": "critical",
+    "jvm-heap-above-limit": "high",
+}
+
+
+def test_every_policy_of_the_catalogue_ships_with_its_severity():
+    shipped = {policy.id: policy.severity for policy in POLICIES}
+    assert {name: shipped.get(name) for name in CATALOGUE} == CATALOGUE
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=IDS)
+def test_every_example_gives_its_messages(policy):
+    outcomes = list(run_examples(policy))
+    assert [(o.kind, o.found) for o in outcomes if not o.passed] == []
+    assert {o.kind for o in outcomes} == {"good", "bad"}
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=IDS)
+def test_every_policy_is_complete_and_fits_the_published_schema(policy):
+    jsonschema.Draft202012Validator(schema()).validate(yaml.safe_load(Path(policy.file).read_text()))
+    assert policy.remediation.endswith(".")
+    assert policy.waive
+    assert policy.references
+    assert not policy.id.startswith(("no-", "require-", "ensure-", "use-", "avoid-"))
+
+
+def test_the_published_schema_is_a_valid_schema():
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_generated_pages_are_current():
+    stale = [name for name, text in pages().items() if (ROOT / name).read_text() != text]
+    assert stale == [], "run `make docs`"
+    shown = {path.name for path in (ROOT / "policies").glob("*.md")}
+    assert shown == {f"{name}.md" for name in IDS} | {"README.md"}
+
+
+def test_every_fact_has_its_meaning_on_the_page():
+    rows = [line.split("|") for line in (ROOT / "facts.md").read_text().splitlines() if line.startswith("| `")]
+    assert len(rows) > 60
+    assert [row[1] for row in rows if not row[3].strip()] == []
+
+
+GOOD = """\
+id: big-limit
+severity: low
+scope: container
+params: {max_ratio: 2.0}
+when: has(container.limit_bytes) && container.limit_bytes > 1
+message: "limit {container.limit_bytes:bytes}"
+at: resources.limits.memory
+why: Because.
+remediation: Lower it.
+examples:
+  good: ["a: 1"]
+  bad: [{manifest: "a: 1", messages: [m]}]
+"""
+
+
+def load(tmp_path, text, name="big-limit.yaml"):
+    folder = tmp_path / "requests-limits"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    return load_policies([tmp_path])
+
+
+def test_a_policy_file_becomes_a_value(tmp_path):
+    (policy,) = load(tmp_path, GOOD)
+    assert (policy.id, policy.subject, policy.params) == ("big-limit", "requests-limits", {"max_ratio": 2.0})
+    assert isinstance(policy.params["max_ratio"], float)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("severity: low", "severity: bad", ":2:1: severity: 'bad' must be one of"),
+        ("scope: container", "scpe: container", ":3:1: scpe: no such key; write scope instead"),
+        ("why: Because.\n", "", "why is missing"),
+        ("id: big-limit", "id: other", ":1:1: id: must be the file's name, 'big-limit'"),
+        ("limit_bytes > 1", "limt_bytes > 1", ":5:44: when: no fact 'limt_bytes'; write limit_bytes instead"),
+        (
+            "limit_bytes > 1",
+            "limit_bytes > 1.5",
+            "when: found no matching overload for '_>_' applied to '(int, double)'",
+        ),
+        ("limit_bytes > 1", "limit_bytes > params.max_rato", "when: no parameter 'max_rato'; write params.max_ratio"),
+        ("when: has(container.limit_bytes) && ", "when: ", "when: container.limit_bytes may be absent; ask has("),
+        (
+            "{container.limit_bytes:bytes}",
+            "{container.request_bytes:bytes}",
+            "message: container.request_bytes may be absent",
+        ),
+        ("{container.limit_bytes:bytes}", "{container.name:bytes}", "message: must be int, not string"),
+        ("{container.limit_bytes:bytes}", "{container.name", "message: a brace that is not closed"),
+        ("has(container.limit_bytes) &&", "1 + 1 == 2 ? 1 : 2 #", "when: must be bool, not int"),
+        ("at: resources", "yields_to: [big-limt]\nat: resources", "yields_to.0: no policy 'big-limt'; write big-limit"),
+        ("at: resources", "yields_to: [big-limit]\nat: resources", "leads back to this policy"),
+        ("id: big-limit", "id: [", ": "),
+    ],
+)
+def test_a_faulty_policy_ends_with_place_key_and_what_to_write(tmp_path, old, new, fault):
+    assert old in GOOD
+    with pytest.raises(PolicyError) as caught:
+        load(tmp_path, GOOD.replace(old, new))
+    assert fault in str(caught.value)
+    assert re.match(r"\S+big-limit\.yaml:\d+:\d+: ", str(caught.value))
+
+
+def test_an_id_that_is_an_order_is_refused(tmp_path):
+    with pytest.raises(PolicyError, match="reads as 'allow require-limit'"):
+        load(tmp_path, GOOD.replace("big-limit", "require-limit"), "require-limit.yaml")
+
+
+def test_a_later_folder_overrides_by_id(tmp_path):
+    load(tmp_path, GOOD.replace("big-limit", "memory-limit-missing"), "memory-limit-missing.yaml")
+    policies = {policy.id: policy for policy in load_policies([shipped_folder(), tmp_path])}
+    assert policies["memory-limit-missing"].severity == "low"
+
+
+def test_the_readme_policy_passes_its_own_examples(tmp_path):
+    text = (ROOT.parent / "README.md").read_text()
+    block = re.search(r"```yaml\n(id: memory-limit-huge\n.*?)```", text, re.DOTALL)
+    (policy,) = load(tmp_path, block[1], "memory-limit-huge.yaml")
+    assert [outcome.passed for outcome in run_examples(policy)] == [True, True]
+
+
+def test_the_policy_schema_in_docs_is_json():
+    assert json.loads((ROOT / "policy.schema.json").read_text()) == schema()
