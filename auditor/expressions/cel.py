@@ -33,7 +33,7 @@ Scope = Mapping[str, type[msgspec.Struct]]
 _PARAM = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\bparams\.([A-Za-z_]\w*)""")
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNDEFINED = re.compile(r"undefined field '(\w+)' not found in struct 'facts\.(\w+)'")
-_UNDECLARED = re.compile(r"undeclared reference to '(\w+)'")
+_UNDECLARED = re.compile(r"undeclared reference to '(\w+)[\w.]*'")
 
 
 class ExpressionError(Exception):
@@ -122,7 +122,11 @@ class Compiled:
 
     def evaluate(self, data: Mapping[str, Any]) -> Any:
         """Return the plain value, or an EvaluationError; never raises for what the data holds."""
-        value = self._expression.eval(data=data)
+        try:
+            value = self._expression.eval(data=data)
+        except RuntimeError as error:
+            # The iteration budget is the one error that the library raises instead of returning.
+            return EvaluationError(str(error))
         if value.type().name() == "ERROR":
             return EvaluationError(str(value.value()))
         return value.plain_value()

@@ -73,6 +73,7 @@ def needs_exact(document: bytes) -> bool:
     text = b"\n" + document
     return (
         text.endswith((b" ", b"\t"))  # a last line of blanks without an end is read differently in block scalars
+        or (not text.endswith(b"\n") and (b"|" in text or b">" in text))  # a block scalar that ends the text
         or _NEEDS_EXACT.search(text) is not None
         or (b"\\" in text and _ESCAPES.search(text) is not None)
         or (b"\t" in text and _TABS.search(text) is not None)

@@ -34,7 +34,7 @@ def check_not_silent(content: bytes) -> None:
         try:
             data = [item for item in yaml.compose_all(text, Loader=yaml.CSafeLoader) if item is not None]
         except yaml.YAMLError:
-            assert re.fullmatch(r"(?:\ufeff|\.\.\.|---|#.*|~|\s)*", text)
+            assert re.fullmatch(r"(?:\ufeff|\.\.\.|---|#.*|~|[Nn]ull|NULL|\s)*", text)
             return
         assert all(
             str(item.value).strip("\ufeff \r\n") in ("", "~", "null", "Null", "NULL") or _empty_list(item)
