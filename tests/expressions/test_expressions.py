@@ -68,7 +68,7 @@ def test_parameters_are_bound_as_literals_outside_strings():
     ("text", "fault", "offset"),
     [
         ("thing.sise > 1", "no fact 'sise'; write size instead", 5),
-        ("thng.size > 1", "no variable or function 'thng'; write thing instead", 0),
+        ("thng.size > 1", "no variable or function 'thng'; write thing instead", 4),
         ("thing.size > 1.5", "found no matching overload", 11),
         ("thing.size >", "Syntax error", 12),
         ("params.x > 1", "no parameter 'x'", 0),
