@@ -18,6 +18,9 @@ from auditor.policy.model import ActivePolicy, NotJudged, Verdict
 
 Variables = Mapping[str, msgspec.Struct]
 
+_KNOWN_ANSWERS = 10_000
+"""So many different sets of facts are remembered for a scope: bounded, so that memory does not grow with the input."""
+
 
 class Program:
     """Some active policies, compiled; belongs to one thread."""
@@ -41,21 +44,33 @@ class _Scope:
         variables = tuple(SCOPES[name])
         conditions = [bind_params(item.policy.when, item.params) for item in active]
         self._names = _mentioned(conditions, name)
+        self._facts = tuple((variable, fact) for variable, facts in self._names.items() for fact in sorted(facts))
+        self._known: dict[tuple[Any, ...], Sequence[Any]] = {}
         self._joined = Compiled("[" + ",".join(f"({text})" for text in conditions) + "]", variables)
         self._single = [Compiled(text, variables) for text in conditions]
         self._outcomes = [_Outcome(item) for item in active]
 
     def judge(self, subject: Subject, variables: Variables) -> Iterator[Verdict | NotJudged]:
-        data = views(variables, self._names)
-        answers = self._joined.evaluate(data)
-        if isinstance(answers, EvaluationError):
-            answers = [single.evaluate(data) for single in self._single]
-        for answer, outcome in zip(answers, self._outcomes, strict=True):
+        for answer, outcome in zip(self._answers(variables), self._outcomes, strict=True):
             if answer is True:
                 yield outcome.verdict(subject, variables)
             elif answer is not False:
                 reason = answer.reason if isinstance(answer, EvaluationError) else f"gave {answer!r}"
                 yield NotJudged(outcome.active.policy.id, subject, reason)
+
+    def _answers(self, variables: Variables) -> Sequence[Any]:
+        """Return each condition's value; conditions see facts alone, so that equal facts have equal answers."""
+        key = tuple(getattr(variables[variable], fact) for variable, fact in self._facts)
+        answers = self._known.get(key)
+        if answers is None:
+            data = views(variables, self._names)
+            answers = self._joined.evaluate(data)
+            if isinstance(answers, EvaluationError):
+                answers = [single.evaluate(data) for single in self._single]
+            if len(self._known) >= _KNOWN_ANSWERS:
+                self._known.clear()
+            self._known[key] = answers
+        return answers
 
 
 def _mentioned(texts: Sequence[str], scope: str) -> dict[str, frozenset[str]]:
