@@ -5,6 +5,7 @@ condition at a time, and an error is "not judged", never "does not hold".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -44,33 +45,38 @@ class _Scope:
         variables = tuple(SCOPES[name])
         conditions = [bind_params(item.policy.when, item.params) for item in active]
         self._names = _mentioned(conditions, name)
-        self._facts = tuple((variable, fact) for variable, facts in self._names.items() for fact in sorted(facts))
-        self._known: dict[tuple[Any, ...], Sequence[Any]] = {}
+        self._facts = tuple((variable, attrgetter(*sorted(facts))) for variable, facts in self._names.items())
+        self._known: dict[tuple[Any, ...], tuple[tuple[Any, _Outcome], ...]] = {}
         self._joined = Compiled("[" + ",".join(f"({text})" for text in conditions) + "]", variables)
         self._single = [Compiled(text, variables) for text in conditions]
         self._outcomes = [_Outcome(item) for item in active]
 
     def judge(self, subject: Subject, variables: Variables) -> Iterator[Verdict | NotJudged]:
-        for answer, outcome in zip(self._answers(variables), self._outcomes, strict=True):
+        for answer, outcome in self._answers(variables):
             if answer is True:
                 yield outcome.verdict(subject, variables)
-            elif answer is not False:
+            else:
                 reason = answer.reason if isinstance(answer, EvaluationError) else f"gave {answer!r}"
                 yield NotJudged(outcome.active.policy.id, subject, reason)
 
-    def _answers(self, variables: Variables) -> Sequence[Any]:
-        """Return each condition's value; conditions see facts alone, so that equal facts have equal answers."""
-        key = tuple(getattr(variables[variable], fact) for variable, fact in self._facts)
+    def _answers(self, variables: Variables) -> "tuple[tuple[Any, _Outcome], ...]":
+        """Return the conditions that are not false; they see facts alone, so that equal facts have equal answers."""
+        key = tuple([facts(variables[variable]) for variable, facts in self._facts])
         answers = self._known.get(key)
         if answers is None:
-            data = views(variables, self._names)
-            answers = self._joined.evaluate(data)
-            if isinstance(answers, EvaluationError):
-                answers = [single.evaluate(data) for single in self._single]
+            pairs = zip(self._evaluate(views(variables, self._names)), self._outcomes, strict=True)
+            answers = tuple((answer, outcome) for answer, outcome in pairs if answer is not False)
             if len(self._known) >= _KNOWN_ANSWERS:
                 self._known.clear()
             self._known[key] = answers
         return answers
+
+    def _evaluate(self, data: Mapping[str, Any]) -> Sequence[Any]:
+        answers: Any = self._joined.evaluate(data)
+        if isinstance(answers, EvaluationError):
+            return [single.evaluate(data) for single in self._single]
+        values: Sequence[Any] = answers
+        return values
 
 
 def _mentioned(texts: Sequence[str], scope: str) -> dict[str, frozenset[str]]:
