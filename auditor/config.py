@@ -6,7 +6,7 @@ kind. Command line options win over it; `cli/` joins the two.
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from auditor.policy.model import ActivePolicy, Policy
+from auditor.sources.model import Locator
+from auditor.sources.model import Path as KeyPath
 
 FILE_NAME = ".auditor.yaml"
 
@@ -91,40 +93,33 @@ def load_config(path: Path) -> Config:
 
 def decode_yaml(path: Path, kind: type[T]) -> T:
     """Read one of our own YAML files into a typed value. Raises ConfigError with the place of the fault."""
-    import yaml
+    from auditor.sources.read import our_document
 
     try:
-        text = path.read_text(encoding="utf-8")
-        plain = yaml.load(text, Loader=yaml.CSafeLoader)
+        plain, locator = our_document(path.read_bytes(), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: {getattr(error, 'problem', None) or error}") from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     try:
         return msgspec.convert({} if plain is None else plain, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(path, text, str(error))) from error
+        raise ConfigError(_explain(path, plain, locator, str(error))) from error
 
 
-def _explain(path: Path, text: str, message: str) -> str:
+def _explain(path: Path, plain: Any, locator: Locator | None, message: str) -> str:
     """Put the place of msgspec's `... - at `$.rules[...].severity`` in front of its words."""
-    import yaml
-
     fault, _, where = message.partition(" - at `")
     keys = _keys(where)
     if fault.startswith("Object contains unknown field `"):
         keys.append(fault.split("`")[1])
-    node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    found = list(_walk(node, keys, (), node.start_mark)) if node else []
+    found = list(_walk(plain, keys, ()))
     # A mapping's key is `[...]` in msgspec's words: of several that fit, the one whose value the words name.
-    named = [item for item in found if isinstance(item[2], str) and f"'{item[2]}'" in fault]
-    steps, mark, _ = (named or found or [(tuple(keys), None, None)])[0]
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    key_text = ".".join(steps)
+    named = [item for item in found if isinstance(item[1], str) and f"'{item[1]}'" in fault]
+    steps = (named or found or [(tuple(keys), None)])[0][0]
+    place = locator.place(steps) if locator else None
+    line, column = (place.line, place.column) if place else (1, 1)
+    key_text = ".".join(map(str, steps))
     return f"{path}:{line}:{column}: {key_text + ': ' if key_text else ''}{fault[0].lower()}{fault[1:]}"
 
 
@@ -133,25 +128,19 @@ def _keys(where: str) -> list[str]:
     return [index or key or "..." for index, key in re.findall(r"\[(\d+)\]|\.([^.\[`]+)|\[\.\.\.\]", where)]
 
 
-def _walk(
-    node: Any, keys: Sequence[str], done: tuple[str, ...], mark: Any
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Yield (keys, mark of the last key, scalar value) of every place in a composed document that the keys lead to."""
+def _walk(value: Any, keys: Sequence[str], done: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield (path, value) of every place that the keys lead to; a missing key is at its nearest existing parent."""
     if not keys:
-        yield done, mark, getattr(node, "value", None)
+        yield done, value
         return
-    value = getattr(node, "value", None)
-    reached = False
-    for index, item in enumerate(value if isinstance(value, list) else ()):
-        key, child = (item[0].value, item[1]) if isinstance(item, tuple) else (str(index), item)
-        if keys[0] in (key, "..."):
-            start = item[0].start_mark if isinstance(item, tuple) else item.start_mark
-            found = list(_walk(child, keys[1:], (*done, key), start))
-            reached = reached or bool(found)
-            yield from found
-    if not reached and "..." not in keys:
-        # A missing key is at its nearest existing parent.
-        yield (*done, *keys), mark, None
+    items: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else items
+    inside = [
+        found for key, item in items if keys[0] in (str(key), "...") for found in _walk(item, keys[1:], (*done, key))
+    ]
+    if not inside and "..." not in keys:
+        yield (*done, *keys), None
+    yield from inside
 
 
 def _any_match(patterns: Sequence[str], text: str) -> bool:

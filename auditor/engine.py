@@ -6,8 +6,9 @@ Pure: no clock, no network, no printing, no files. `judge_objects` works on one 
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import msgspec
 
@@ -111,7 +112,7 @@ class Judge:
                 failed.append(_problem(obj, answer.subject.path, words))
             else:
                 verdicts.append(answer)
-        return [_finding(obj, verdict) for verdict in without_yielding(verdicts)], failed
+        return [_finding(obj, verdict) for verdict in without_yielding(verdicts, record, obj.data)], failed
 
 
 class _FileWaivers:
@@ -152,26 +153,59 @@ class _FileWaivers:
         return self._notes + waiver_notes(self._inline, self.used, self._plan.today)
 
 
-def without_yielding(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def without_yielding(verdicts: Sequence[Verdict], record: Record, data: Mapping[str, Any]) -> list[Verdict]:
     """Return the verdicts on one workload without those that yield to another one: one fact, one finding.
 
     A verdict yields to one of a policy in its `yields_to` about the same subject, or when one of the two is about the
-    pod itself. Two verdicts about quantities must be about the same quantity.
+    pod itself, or when one is about a memory volume that the other's container writes.
     """
     by_policy: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_policy.setdefault(verdict.policy.id, []).append(verdict)
-    return [
-        verdict
-        for verdict in verdicts
-        if not any(_overlap(verdict, other) for name in verdict.policy.yields_to for other in by_policy.get(name, ()))
-    ]
+    writes = {(container.name, name) for container in record.containers for name in container.tmpfs_volumes}
+
+    silenced: dict[int, bool] = {}
+
+    def silent(verdict: Verdict) -> bool:
+        # Only a verdict that is told itself can tell the fact for another; `yields_to` has no cycles.
+        if id(verdict) not in silenced:
+            others = (other for name in verdict.policy.yields_to for other in by_policy.get(name, ()))
+            silenced[id(verdict)] = any(
+                _overlap(verdict, other, writes, data) and not silent(other) for other in others
+            )
+        return silenced[id(verdict)]
+
+    return [verdict for verdict in verdicts if not silent(verdict)]
 
 
-def _overlap(one: Verdict, other: Verdict) -> bool:
-    if one.policy.scope == other.policy.scope == "quantity":
-        return one.subject == other.subject and one.at == other.at
-    return one.subject == other.subject or "pod" in (one.subject.type, other.subject.type)
+def _overlap(one: Verdict, other: Verdict, writes: set[tuple[str, str]], data: Mapping[str, Any]) -> bool:
+    left, right = one.subject, other.subject
+    if {left.type, right.type} == {"container", "volume"}:
+        return (left.name, right.name) in writes or (right.name, left.name) in writes
+    if left != right:
+        return "pod" in (left.type, right.type)
+    if other.policy.scope != "quantity":
+        return True
+    if one.policy.scope == "quantity":
+        return one.at == other.at
+    # An absent limit is explained by a misspelt limit, not by a misspelt request.
+    absent = _value(data, (*left.path, *parse_path(one.at))) is None
+    return not absent or _block(one.at) == _block(other.at)
+
+
+def _block(at: str) -> str:
+    return "limits" if "limit" in at.lower() else "requests"
+
+
+def _value(data: Any, path: Path) -> Any:
+    for step in path:
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
 
 
 def _finding(obj: Object, verdict: Verdict) -> Finding:

@@ -17,6 +17,7 @@ import msgspec
 from auditor.config import ConfigError, decode_yaml
 from auditor.findings import Finding, Waived
 from auditor.sources.model import Comment, Object
+from auditor.sources.read import our_document
 
 ANNOTATION = "memory-auditor.io/waive"
 LONG = timedelta(days=365)
@@ -114,12 +115,7 @@ def _parse_annotation(text: Any, by: str) -> list[Waiver]:
     """Return the waivers of one annotation. Raises ValueError with what is wrong."""
     if not isinstance(text, str) or len(text) > _MAX_ANNOTATION_CHARS:
         raise ValueError("must be a text of at most 16,384 characters")
-    import yaml
-
-    try:
-        plain = yaml.load(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"not YAML: {getattr(error, 'problem', None) or error}") from error
+    plain, _ = our_document(text.encode("utf-8", "surrogatepass"), "annotation")
     if not isinstance(plain, list):
         raise ValueError("must be a YAML list of {policy, containers, reason, until}")  # noqa: TRY004 - one error type
     entries = [msgspec.convert(item, _Entry) for item in plain]

@@ -126,7 +126,7 @@ def test_a_central_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("waivers:\n- {policy: p, until: 2026-12-01}\n", ":2:3: waivers.0: object missing required field `reason`"),
+        ("waivers:\n- {policy: p, until: 2026-12-01}\n", ":2:4: waivers.0: object missing required field `reason`"),
         ("waivers:\n- {policy: p, reason: r}\n", "missing required field `until`"),
         ("waivers:\n- {policy: p, reason: ' ', until: 2026-12-01}\n", "waivers[0].reason: must not be empty"),
         ("waivers:\n- {policy: p, reason: r, until: soon}\n", "until"),

@@ -186,6 +186,9 @@ class PodFacts(msgspec.Struct, frozen=True):
     """True when the API server refuses this pod."""
     limitrange_rejection: str | None
     """The reasons of every LimitRange that refuses the pod, joined by `; `; absent when none does."""
+    limitrange_rejection_at: str | None
+    """Path below the pod spec of the first of them, such as `containers[0].resources.limits.memory`; absent when
+    none does."""
     host_ipc: bool
     """spec.hostIPC."""
     windows: bool

@@ -21,7 +21,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], rules: 
     request = pod_request(some, level, overhead, "memory") if known else None
     limit = pod_limit(some, level, overhead, "memory") if known else None
     steady = running(some, "memory") if known else None
-    peak = init_peak(some, "memory") if known else None
+    peak = init_peak(some, "memory") if known and request is not None else None
     if extra is not None and known:
         steady = (steady or 0) + extra
     maximum = pod_memory_max(qos, limit, some, level) if known and qos and not pod.windows else None
@@ -43,6 +43,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], rules: 
         qos_obstacles(some, level, fixed=rules.fixed_qos) if qos not in ("Guaranteed", None) else (),
         any(event.rejects for event in pod.events) if pod.events else False,
         _limitrange_rejection(pod),
+        _limitrange_place(pod),
         spec.get("hostIPC") is True,
         pod.windows,
     )
@@ -63,6 +64,12 @@ def _limitrange_rejection(pod: Pod) -> str | None:
         return None
     words = [f"{e.by}: {e.reason}" for e in pod.events if e.rejects and e.by.startswith("LimitRange ")]
     return "; ".join(words) or None
+
+
+def _limitrange_place(pod: Pod) -> str | None:
+    """Return where the first LimitRange refusal points; a sum is at the containers."""
+    refusals = [event for event in pod.events if event.rejects and event.by.startswith("LimitRange ")]
+    return (refusals[0].at or "containers") if refusals else None
 
 
 _ONE_BY_DEFAULT = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"))

@@ -33,6 +33,8 @@ class Event(msgspec.Struct, frozen=True):
     by: str
     rejects: bool
     reason: str
+    at: str = ""
+    """The entry below the pod spec that is at fault, where one is: `containers[0].resources.limits.memory`."""
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ def admit(
         some = counted(containers)
         for source in limit_ranges:
             words = refusals(source, some, pod_level, complete=memory_known)
-            events.extend(Event(source.by, True, reason) for reason in words)
+            events.extend(Event(source.by, True, reason, at) for reason, at in words)
     both = level_entries.entries + overhead_entries.entries
     entries = Resources({}, {}, (), both) if both else _NO_RESOURCES
     return Pod(

@@ -16,6 +16,10 @@ from auditor.kube.resources import aggregate
 _MAX_MILLI_VALUE = (2**63 - 1) // 1000
 
 
+_Refusal = tuple[str, str] | None
+"""Why an amount is refused, and whether it is in `requests` or `limits`."""
+
+
 class LimitRangeItem(msgspec.Struct, frozen=True):
     """One entry of `spec.limits`, defaulted."""
 
@@ -130,16 +134,20 @@ def _offers(ranges: Sequence[LimitRange], block: str) -> dict[str, list[tuple[Li
 
 def refusals(
     source: LimitRange, containers: Sequence[Container], pod_level: Resources | None, *, complete: bool
-) -> Iterator[str]:
-    """Yield why a LimitRange refuses the pod; `complete` is False when sums are not known."""
+) -> Iterator[tuple[str, str]]:
+    """Yield why a LimitRange refuses the pod, and which entry below the pod spec is at fault (empty for a sum).
+
+    `complete` is False when sums are not known.
+    """
     for item in source.items:
         if item.type == "Container":
             for container in containers:
                 words = _check(item, container.requests, container.limits, frozenset(container.unreadable))
-                yield from (f"container {container.name}: {reason}" for reason in words)
+                where = f"{container.list_name}[{container.index}].resources"
+                yield from ((f"container {container.name}: {reason}", f"{where}.{entry}") for reason, entry in words)
         elif item.type == "Pod" and complete:
             requests, limits = _sums(item, containers, pod_level)
-            yield from _check(item, requests, limits, frozenset())
+            yield from ((reason, "") for reason, _ in _check(item, requests, limits, frozenset()))
 
 
 def _sums(
@@ -160,7 +168,9 @@ def _sums(
     return both[0], both[1]
 
 
-def _check(item: LimitRangeItem, requests: Amounts, limits: Amounts, unreadable: frozenset[str]) -> Iterator[str]:
+def _check(
+    item: LimitRangeItem, requests: Amounts, limits: Amounts, unreadable: frozenset[str]
+) -> Iterator[tuple[str, str]]:
     for key in sorted({*item.min, *item.max, *item.ratio}):
         if f"requests.{key}" in unreadable or f"limits.{key}" in unreadable:
             continue
@@ -170,38 +180,38 @@ def _check(item: LimitRangeItem, requests: Amounts, limits: Amounts, unreadable:
             _above(item, key, request, limit) if key in item.max else None,
             _beyond(item, key, request, limit) if key in item.ratio else None,
         )
-        yield from (reason for reason in reasons if reason)
+        yield from ((words, f"{block}.{key}") for words, block in filter(None, reasons))
 
 
-def _below(item: LimitRangeItem, key: str, request: int | None, limit: int | None) -> str | None:
+def _below(item: LimitRangeItem, key: str, request: int | None, limit: int | None) -> _Refusal:
     bound = item.min[key]
     start = f"minimum {key} usage per {item.type} is {show(bound)}"
     if request is None:
-        return f"{start}. No request is specified"
+        return f"{start}. No request is specified", "requests"
     if request < bound:
-        return f"{start}, but request is {show(request)}"
-    return f"{start}, but limit is {show(limit)}" if limit is not None and limit < bound else None
+        return f"{start}, but request is {show(request)}", "requests"
+    return (f"{start}, but limit is {show(limit)}", "limits") if limit is not None and limit < bound else None
 
 
-def _above(item: LimitRangeItem, key: str, request: int | None, limit: int | None) -> str | None:
+def _above(item: LimitRangeItem, key: str, request: int | None, limit: int | None) -> _Refusal:
     bound = item.max[key]
     start = f"maximum {key} usage per {item.type} is {show(bound)}"
     if limit is None:
-        return f"{start}. No limit is specified"
+        return f"{start}. No limit is specified", "limits"
     if limit > bound:
-        return f"{start}, but limit is {show(limit)}"
-    return f"{start}, but request is {show(request)}" if request is not None and request > bound else None
+        return f"{start}, but limit is {show(limit)}", "limits"
+    return (f"{start}, but request is {show(request)}", "requests") if request is not None and request > bound else None
 
 
-def _beyond(item: LimitRangeItem, key: str, request: int | None, limit: int | None) -> str | None:
+def _beyond(item: LimitRangeItem, key: str, request: int | None, limit: int | None) -> _Refusal:
     """NOTE: upstream divides in float64, which refuses some exactly equal ratios (4.014)."""
     ratio = item.ratio[key]
     start = f"{key} max limit to request ratio per {item.type} is {show(ratio)}"
     if not request:
-        return f"{start}, but no request is specified or request is 0"
+        return f"{start}, but no request is specified or request is 0", "requests"
     if not limit:
-        return f"{start}, but no limit is specified or limit is 0"
+        return f"{start}, but no limit is specified or limit is 0", "limits"
     if max(request, limit, ratio) > _MAX_MILLI_VALUE * 1000:
         request, limit = -(-request // 1000), -(-limit // 1000)
     found = float(limit) / float(request)
-    return f"{start}, but provided ratio is {found:.6f}" if found * 1000 > float(ratio) else None
+    return (f"{start}, but provided ratio is {found:.6f}", "limits") if found * 1000 > float(ratio) else None

@@ -72,11 +72,22 @@ def _faults(  # noqa: PLR0913, PLR0917 - one expression, its policy and what is 
         return
     if kinds and kind not in kinds:
         yield ExpressionFault(key, f"must be {' or '.join(kinds)}, not {kind}", text, 0)
+    bare = _bare_variable(text, scope)
+    if bare:
+        # Which facts CEL sees is read off the text: a variable that stands alone would silently see none.
+        reason = f"{bare} stands alone; write {bare}.FACT, without spaces"
+        yield ExpressionFault(key, reason, text, max(0, text.find(bare)))
     for fact in facts_in(text, scope):
         for part in optional_parts(fact, scope):
             if part not in asked:
                 reason = f"{part} may be absent; ask has({part}) in when"
                 yield ExpressionFault(key, reason, text, max(0, text.find(part)))
+
+
+def _bare_variable(text: str, scope: Scope) -> str | None:
+    names = "|".join(scope)
+    match = re.search(rf"(?<![\w.])({names})\b(?!\.[a-z_]|\()", _STRING.sub('""', text))
+    return match[1] if match else None
 
 
 def optional_parts(fact: str, scope: Mapping[str, type[msgspec.Struct]]) -> Iterator[str]:

@@ -12,12 +12,11 @@ from typing import Any
 import yaml
 
 from auditor.facts.model import SCOPES
-from auditor.findings import Place
 from auditor.policy.expressions import ExpressionFault, faults_of
 from auditor.policy.keys import KEYS, REQUIRED
 from auditor.policy.model import Example, Policy
 from auditor.sources.model import Locator
-from auditor.sources.read import plain_documents, read_bytes
+from auditor.sources.read import our_document
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _ORDERS = ("no-", "require-", "ensure-", "use-", "avoid-")
@@ -41,12 +40,12 @@ def shipped_folder() -> Path:
 def load_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
     """Return the policies of some folders by id; a later folder overrides by id. Raises PolicyError."""
     faults: list[str] = []
-    found: dict[str, tuple[Policy, Path, bytes]] = {}
+    found: dict[str, tuple[Policy, Path, Locator]] = {}
     for folder in folders:
         if not folder.is_dir():
             faults.append(f"{folder}: no such folder of policies")
         seen: set[str] = set()
-        for path in sorted(folder.rglob("*.yaml")):
+        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             loaded = _load(path, faults)
             if loaded is None:
                 continue
@@ -54,57 +53,50 @@ def load_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
                 faults.append(f"{path}:1:1: id: {loaded[0].id!r} is there twice in {folder}")
             seen.add(loaded[0].id)
             found[loaded[0].id] = loaded
-    for policy, path, content in found.values():
-        faults.extend(_told(path, content, list(_reference_faults(policy, found))))
+    for policy, path, locator in found.values():
+        faults.extend(_told(path, locator, list(_reference_faults(policy, found))))
     if faults:
         raise PolicyError("\n".join(faults))
     return tuple(found[name][0] for name in sorted(found))
 
 
-def _load(path: Path, faults: list[str]) -> tuple[Policy, Path, bytes] | None:
+def _load(path: Path, faults: list[str]) -> tuple[Policy, Path, Locator] | None:
     try:
         content = path.read_bytes()
     except OSError as error:
         faults.append(f"{path}: {error.strerror}")
         return None
     try:
-        # Not our own reader, for which 2.0 is 2 as it is for Kubernetes: a parameter's default says its type.
-        data = yaml.load(content, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError):
-        data = None
-    if not isinstance(data, dict):
-        skipped = read_bytes(content, str(path)).skipped
-        where = f":{skipped[0].line or 1}:{skipped[0].column or 1}" if skipped else ":1:1"
-        faults.append(f"{path}{where}: {skipped[0].reason if skipped else 'must be one YAML mapping'}")
+        # Our reader first, for its bounds, its places and its word on duplicate keys; then types as YAML has them,
+        # since for Kubernetes 2.0 is 2, and a parameter's default says its type.
+        plain, locator = our_document(content, str(path))
+        data = yaml.load(content, Loader=yaml.CSafeLoader) if isinstance(plain, dict) else None
+    except (yaml.YAMLError, ValueError) as error:
+        faults.append(str(error) if str(error).startswith(f"{path}:") else f"{path}:1:1: {error}")
+        return None
+    if not isinstance(data, dict) or locator is None:
+        faults.append(f"{path}:1:1: must be one YAML mapping")
         return None
     problems = list(_shape_faults(data, path.stem))
     if problems:
-        faults.extend(_told(path, content, problems))
+        faults.extend(_told(path, locator, problems))
         return None
     policy = _policy(data, path)
     wrong = list(faults_of(policy, SCOPES[policy.scope]))
-    faults.extend(_expression_fault(path, content, fault) for fault in wrong)
-    return None if wrong else (policy, path, content)
+    faults.extend(_expression_fault(path, content, locator, fault) for fault in wrong)
+    return None if wrong else (policy, path, locator)
 
 
-def _locator(content: bytes) -> Locator | None:
-    """Return what finds places in a policy file, None when our reader cannot read it."""
-    documents = plain_documents(content)
-    return documents[0][1] if documents else None
-
-
-def _told(path: Path, content: bytes, problems: Sequence[Fault]) -> Iterator[str]:
-    locator = _locator(content) if problems else None
+def _told(path: Path, locator: Locator, problems: Sequence[Fault]) -> Iterator[str]:
     for keys, fault in problems:
-        place = locator.place(keys) if locator else Place(str(path), 1, 1, 1, 1)
+        place = locator.place(keys)
         name = ".".join(str(key) for key in keys)
         yield f"{path}:{place.line}:{place.column}: {name + ': ' if name else ''}{fault}"
 
 
-def _expression_fault(path: Path, content: bytes, fault: ExpressionFault) -> str:
+def _expression_fault(path: Path, content: bytes, locator: Locator, fault: ExpressionFault) -> str:
     """Return the fault at its character where the text stands in one line of the file, else at its key."""
-    locator = _locator(content)
-    place = locator.place(fault.key) if locator else Place(str(path), 1, 1, 1, 1)
+    place = locator.place(fault.key)
     column = place.column
     at = content.decode().splitlines()[place.line - 1].find(fault.text, place.end_column - 1)
     if fault.text and at >= 0:
@@ -205,29 +197,53 @@ def _is(value: Any, kind: str) -> bool:
 def _policy(data: Mapping[str, Any], path: Path) -> Policy:
     lists = ("tags", "profiles", "yields_to", "aliases", "references")
     fields: dict[str, Any] = {key: tuple(data[key]) if key in lists else data[key] for key in data}
+    defaults = fields.get("params", {})
+    overrides = fields.get("profile_params", {})
+    fields["profile_params"] = {profile: typed_params(params, defaults) for profile, params in overrides.items()}
     fields["severity_when"] = tuple((data.get("severity_when") or {}).items())
     examples = fields.pop("examples")
     return Policy(
         **{"waive": "", **fields},
         subject=path.parent.name,
         file=str(path),
-        good=tuple(map(_example, examples["good"])),
-        bad=tuple(map(_example, examples["bad"])),
+        good=tuple(_example(item, defaults) for item in examples["good"]),
+        bad=tuple(_example(item, defaults) for item in examples["bad"]),
     )
 
 
-def _example(item: Any) -> Example:
+def typed_params(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameter values in the types of their defaults: an int may stand for a double."""
+    return {
+        key: float(value) if type(value) is int and type(defaults.get(key)) is float else value
+        for key, value in params.items()
+    }
+
+
+def _example(item: Any, defaults: Mapping[str, Any]) -> Example:
     fields: dict[str, Any] = {"manifest": item} if isinstance(item, str) else item
-    return Example(**(fields | {"messages": tuple(fields.get("messages", ()))}))
+    params = {"params": typed_params(fields["params"], defaults)} if fields.get("params") else {}
+    return Example(**(fields | params | {"messages": tuple(fields.get("messages", ()))}))
 
 
 def _reference_faults(policy: Policy, found: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _own_faults(policy, found)
     for index, name in enumerate(policy.yields_to):
         if name not in found:
             near = difflib.get_close_matches(name, found, n=1)
             yield ("yields_to", index), f"no policy {name!r}" + (f"; write {near[0]} instead" if near else "")
     if _reaches(policy.id, policy.id, found, set()):
         yield ("yields_to",), "leads back to this policy, so that both would be silent"
+
+
+def _own_faults(policy: Policy, found: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield faulty aliases and parameters."""
+    for index, name in enumerate(policy.aliases):
+        if name in found:
+            yield ("aliases", index), f"{name!r} is the id of another policy"
+    for kind, examples in (("good", policy.good), ("bad", policy.bad)):
+        for index, example in enumerate(examples):
+            for key in set(example.params or {}) - set(policy.params):
+                yield ("examples", kind, index, "params", key), "no such parameter"
     for profile, params in policy.profile_params.items():
         for key, value in params.items():
             if key not in policy.params:

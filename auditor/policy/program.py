@@ -107,27 +107,20 @@ class _Outcome:
         policy = self.active.policy
         severity = self.active.severity or policy.severity
         for other, condition in self._severities:
-            if condition.value(variables) is True:
+            holds = condition.value(variables)
+            if isinstance(holds, EvaluationError):
+                return NotJudged(policy.id, subject, holds.reason)
+            if holds is True:
                 severity = other
                 break
         message, at = self._message.text(variables), self._at.text(variables)
-        if isinstance(message, EvaluationError) or isinstance(at, EvaluationError):
-            fault = message if isinstance(message, EvaluationError) else at
-            return NotJudged(policy.id, subject, fault.reason if isinstance(fault, EvaluationError) else "")
-        return Verdict(
-            policy=policy,
-            severity=severity,
-            message=message,
-            values=self._message.values(variables),
-            subject=subject,
-            at=at,
-            actual_bytes=self._number(self._actual, variables),
-            expected_bytes=self._number(self._expected, variables),
-        )
-
-    def _number(self, text: "_Text | None", variables: Variables) -> int | None:
-        value = text.value(variables) if text else None
-        return value if isinstance(value, int) else None
+        actual = self._actual.value(variables) if self._actual else None
+        expected = self._expected.value(variables) if self._expected else None
+        for value in (message, at, actual, expected):
+            if isinstance(value, EvaluationError):
+                return NotJudged(policy.id, subject, value.reason)
+        values = self._message.values(variables)
+        return Verdict(policy, severity, str(message), values, subject, str(at), actual, expected)
 
 
 class _Text:

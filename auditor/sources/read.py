@@ -117,6 +117,30 @@ def plain_documents(content: bytes) -> list[tuple[Any, Locator]]:
     return found
 
 
+def our_document(content: bytes, shown: str) -> tuple[Any, Locator | None]:
+    """Return data and locator of a file of our own kind, one YAML document; (None, None) for an empty one.
+
+    Raises ValueError whose text is `place: fault`; bounded like manifests, since a pull request may bring it.
+    """
+    lines = Lines(content, shown)
+    fault = _unreadable(content, lines)
+    found: list[tuple[Any, Locator]] = []
+    if fault is None:
+        documents, strange = _documents(content)
+        for document in documents:
+            try:
+                found.append(read_document(document, lines, unusual=strange))
+            except DocumentError as error:
+                fault = _explain(error, lines)
+                break
+    if fault is not None:
+        raise ValueError(f"{shown}:{fault.line or 1}:{fault.column or 1}: {fault.reason}")
+    found = [item for item in found if item[0] is not None]
+    if len(found) > 1:
+        raise ValueError(f"{shown}:1:1: must be one YAML document")
+    return found[0] if found else (None, None)
+
+
 def _documents(content: bytes) -> tuple[list[Document], bool]:
     """Return the documents, and whether the file holds characters that only the exact path knows."""
     start = len(_BOM) if content.startswith(_BOM) else 0

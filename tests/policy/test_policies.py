@@ -161,3 +161,30 @@ def test_the_readme_policy_passes_its_own_examples(tmp_path):
 
 def test_the_policy_schema_in_docs_is_json():
     assert json.loads((ROOT / "policy.schema.json").read_text()) == schema()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("has(container.limit_bytes)", "has(container . limit_bytes)", "container stands alone"),
+        ("has(container.limit_bytes)", "true && [container].exists(c, has(c.limit_bytes))", "container stands alone"),
+        ("why: Because.", "why: Because.\nwhy: Again.", "duplicate"),
+        ("why: Because.", "profile_params: {strict: {max_rato: 1}}\nwhy: Because.", "no such parameter"),
+        ("why: Because.", "aliases: [big-limit]\nwhy: Because.", "is the id of another policy"),
+    ],
+)
+def test_what_would_be_silent_is_refused(tmp_path, old, new, fault):
+    with pytest.raises(PolicyError, match=fault):
+        load(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_a_whole_number_stands_for_a_double_in_a_profile(tmp_path):
+    text = GOOD.replace("why: Because.", "profile_params: {strict: {max_ratio: 3}}\nwhy: Because.")
+    (policy,) = load(tmp_path, text)
+    assert type(policy.profile_params["strict"]["max_ratio"]) is float
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 200_000, "a: &a [*a]", "- " * 100_000, "\ufeffa: \x00"])
+def test_a_bomb_in_a_policy_file_is_a_fault_with_its_place(tmp_path, text):
+    with pytest.raises(PolicyError, match=r"big-limit\.yaml:\d+:\d+: "):
+        load(tmp_path, text)

@@ -1,0 +1,144 @@
+"""One fact is one finding, and fingerprints survive edits elsewhere."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from auditor.engine import parse_path, path_text
+
+
+def scan(tmp_path, text, *options, name="a.yaml"):
+    (tmp_path / name).write_text(text)
+    command = [sys.executable, "-m", "auditor", "scan", name, "--output", "json", "--fail-on", "never", *options]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert result.returncode in {0, 3}, result.stderr
+    return json.loads(result.stdout)
+
+
+def found(tmp_path, spec, *options):
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n" + spec
+    return sorted((item["policy"], item["container"]) for item in scan(tmp_path, text, *options)["findings"])
+
+
+CASES = {
+    "a pod without anything is BestEffort and no list of what is missing": (
+        "  containers: [{name: a}, {name: b}]\n",
+        [("qos-best-effort", None)],
+    ),
+    "a sidecar without a limit is one finding": (
+        (
+            "  initContainers: [{name: s, restartPolicy: Always}]\n"
+            "  containers: [{name: a, resources: {limits: {memory: 64Mi}}}]\n"
+        ),
+        [("sidecar-memory-unaccounted", "s")],
+    ),
+    "one unlimited container among limited ones is one finding": (
+        (
+            "  containers:\n  - {name: a, resources: {limits: {memory: 64Mi}}}\n"
+            "  - {name: b, resources: {requests: {memory: 64Mi}}}\n"
+        ),
+        [("pod-memory-unbounded-by-one-container", "b")],
+    ),
+    "512m as a limit below the request is one finding": (
+        "  containers: [{name: a, resources: {requests: {memory: 64Mi}, limits: {memory: 512m}}}]\n",
+        [("memory-quantity-fractional", "a")],
+    ),
+    "a forgotten unit in a request is not a ratio": (
+        "  containers: [{name: a, resources: {requests: {memory: 256}, limits: {memory: 512Mi}}}]\n",
+        [("memory-quantity-unit-forgotten", "a")],
+    ),
+    "a misspelt limit is not a missing one": (
+        "  containers: [{name: a, resources: {requests: {memory: 64Mi}, limits: {mem: 64Mi}}}]\n",
+        [("memory-resource-name-unknown", "a")],
+    ),
+    "a misspelt request does not hide a missing limit": (
+        "  containers: [{name: a, resources: {requests: {mem: 64Mi, cpu: 1}}}]\n",
+        [("memory-limit-missing", "a"), ("memory-resource-name-unknown", "a")],
+    ),
+    "two volumes that do not fit are one finding although one alone does not": (
+        (
+            "  containers:\n  - name: a\n    resources: {limits: {memory: 1Gi}}\n"
+            "    volumeMounts: [{name: v, mountPath: /v}, {name: w, mountPath: /w}]\n"
+            "  volumes:\n  - {name: v, emptyDir: {medium: Memory, sizeLimit: 2Gi}}\n"
+            "  - {name: w, emptyDir: {medium: Memory, sizeLimit: 16Mi}}\n"
+        ),
+        [("tmpfs-above-memory-limit", "a")],
+    ),
+    "limits only are legal": ("  containers: [{name: a, resources: {limits: {memory: 64Mi}}}]\n", []),
+    "Windows pods have no cgroup to be unlimited": (
+        (
+            "  os: {name: windows}\n  containers:\n  - {name: a, resources: {limits: {memory: 64Mi}}}\n"
+            "  - {name: b, resources: {requests: {memory: 64Mi}}}\n"
+        ),
+        [("memory-limit-missing", "b")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_fact_is_one_finding(tmp_path, case):
+    spec, expected = CASES[case]
+    assert found(tmp_path, spec) == expected
+
+
+def test_a_refusal_of_one_container_does_not_hide_anothers_findings(tmp_path):
+    limits = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: l, namespace: n}\n"
+    limits += "spec: {limits: [{type: Container, min: {memory: 64Mi}}]}\n---\n"
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n}\nspec:\n  containers:\n"
+    pod += "  - {name: a, resources: {requests: {memory: 16Mi}, limits: {memory: 64Mi}}}\n"
+    pod += "  - {name: b, resources: {requests: {memory: 64Mi}}}\n"
+    findings = scan(tmp_path, limits + pod)["findings"]
+    assert sorted((item["policy"], item["line"], item["path"]) for item in findings) == [
+        ("limitrange-rejects-pod", 11, "spec.containers[0].resources.requests.memory"),
+        ("pod-memory-unbounded-by-one-container", 12, "spec.containers[1].resources.limits.memory"),
+    ]
+
+
+BASE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    spec:
+      containers:
+      - name: app
+        resources: {requests: {memory: 64Mi}}
+"""
+
+
+def fingerprints(report):
+    return [item["fingerprint"] for item in report["findings"]]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        "# a comment\n\n" + BASE,
+        BASE.replace(
+            "      - name: app", "      - {name: first, resources: {limits: {memory: 1Gi}}}\n      - name: app"
+        ),
+        BASE.replace("64Mi", "65Mi"),
+        BASE.replace("apps/v1", "apps/v1beta1"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\n" + BASE,
+    ],
+)
+def test_a_fingerprint_survives_edits_elsewhere(tmp_path, edited):
+    # memory-limit-missing and pod-memory-unbounded are other policies: compare like with like.
+    options = ("--config", "c.yaml")
+    (tmp_path / "c.yaml").write_text("rules: {pod-memory-unbounded-by-one-container: {enabled: false}}\n")
+    assert fingerprints(scan(tmp_path, BASE, *options)) == fingerprints(scan(tmp_path, edited, *options, name="b.yaml"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("name: web", "name: api"), ("shop", "pay"), ("name: app", "name: proxy")])
+def test_another_object_or_container_has_another_fingerprint(tmp_path, old, new):
+    assert fingerprints(scan(tmp_path, BASE)) != fingerprints(scan(tmp_path, BASE.replace(old, new)))
+
+
+def test_paths_are_read_and_written_alike():
+    text = "spec.containers[0].env[12].value"
+    assert parse_path(text) == ("spec", "containers", 0, "env", 12, "value")
+    assert path_text(parse_path(text)) == text
+    assert path_text(("metadata", "annotations", "a.b/c")) == 'metadata.annotations["a.b/c"]'
