@@ -1,16 +1,15 @@
 """Writes numbers of bytes as a person writes a Kubernetes quantity."""
 
-from __future__ import annotations
-
 _STEP = 1024
 _SUFFIXES = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_DECIMAL = (("T", 10**12), ("G", 10**9), ("M", 10**6))
 
 
 def format_bytes(value: int) -> str:
-    """Return the bytes in the largest binary unit that fits, such as `1.5Gi`, `0` or `100 bytes`.
+    """Return the bytes such as `512Mi`, `1.5Gi`, `1144Mi`, `1G`, `0` or `100 bytes`.
 
-    A whole number of units is printed exactly; anything else is rounded to one decimal, half away from zero.
-    Integer arithmetic throughout, so a value beyond 2**53 is rounded correctly too.
+    Exact wherever a unit allows it: two different numbers in one message must not look alike. What no unit holds
+    exactly is rounded to one decimal (`716.8Mi`), and told in bytes where that would look whole.
     """
     sign = "-" if value < 0 else ""
     size = abs(value)
@@ -18,17 +17,34 @@ def format_bytes(value: int) -> str:
         return "0"
     if size < _STEP:
         return f"{sign}{size} byte" if size == 1 else f"{sign}{size} bytes"
-    return sign + _in_units(size)
+    return sign + (_exact(size) or _rounded(size))
 
 
-def _in_units(size: int) -> str:
-    unit, power = _STEP, 0
-    while power + 1 < len(_SUFFIXES) and size >= unit * _STEP:
-        unit *= _STEP
-        power += 1
-    tenths = (size * 10 + unit // 2) // unit
-    # 1023.96Mi rounds to 1024.0Mi, which a person writes as 1Gi.
-    if tenths >= _STEP * 10 and power + 1 < len(_SUFFIXES):
-        tenths, power = 10, power + 1
+def _top(size: int) -> int:
+    """Return the power of the largest binary unit that fits."""
+    return min((size.bit_length() - 1) // 10, len(_SUFFIXES))
+
+
+def _exact(size: int) -> str | None:
+    top = _top(size)
+    whole, rest = divmod(size * 10, _STEP**top)
+    if rest == 0:
+        return _tenths(whole, top)
+    for power in range(top - 1, 0, -1):
+        if size % _STEP**power == 0:
+            return f"{size // _STEP**power}{_SUFFIXES[power - 1]}"
+    for suffix, unit in _DECIMAL:
+        if size % unit == 0:
+            return f"{size // unit}{suffix}"
+    return None
+
+
+def _rounded(size: int) -> str:
+    top = _top(size)
+    tenths = (size * 10 + _STEP**top // 2) // _STEP**top
+    return f"{size} bytes" if tenths % 10 == 0 else _tenths(tenths, top)
+
+
+def _tenths(tenths: int, power: int) -> str:
     whole, tenth = divmod(tenths, 10)
-    return f"{whole}{_SUFFIXES[power]}" if tenth == 0 else f"{whole}.{tenth}{_SUFFIXES[power]}"
+    return f"{whole}{_SUFFIXES[power - 1]}" if tenth == 0 else f"{whole}.{tenth}{_SUFFIXES[power - 1]}"

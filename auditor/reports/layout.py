@@ -1,6 +1,6 @@
 """How the table and the plain text order and word an audit; the two differ in width, colour and line form only."""
 
-from auditor.findings import Finding, Report, WorkloadRef
+from auditor.findings import Finding, Report, WorkloadRef, severity_rank
 from auditor.reports.text import counted, place_words, plain
 
 NO_FILE = "(no file)"
@@ -15,6 +15,18 @@ def by_file_and_workload(findings: list[Finding]) -> Groups:
         file = finding.place.file if finding.place else NO_FILE
         groups.setdefault(file, {}).setdefault(finding.workload, []).append(finding)
     return groups
+
+
+def advice_lines(report: Report) -> list[str]:
+    """Return what to do about each policy that has findings, worst first, each once: advice is the policy's."""
+    counted_findings = [f for f in report.findings if f.waived is None and f.baseline != "unchanged"]
+    ranks: dict[str, int] = {}
+    for finding in counted_findings:
+        rank = severity_rank(finding.severity)
+        ranks[finding.policy] = min(rank, ranks.get(finding.policy, rank))
+    advice = {rule.id: rule.remediation for rule in report.rules}
+    names = sorted(ranks, key=lambda name: (ranks[name], name))
+    return [plain(f"{name}: {advice[name]}") for name in names if name in advice]
 
 
 def skipped_lines(report: Report) -> list[str]:

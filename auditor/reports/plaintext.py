@@ -1,7 +1,7 @@
 """The report as plain text: no colour, a finding a line, made for pipes, logs and grep."""
 
 from auditor.findings import Finding, Report
-from auditor.reports.layout import by_file_and_workload, note_lines, skipped_lines
+from auditor.reports.layout import advice_lines, by_file_and_workload, note_lines, skipped_lines
 from auditor.reports.text import (
     judged,
     plain,
@@ -17,6 +17,7 @@ from auditor.reports.text import (
 def render(report: Report) -> str:
     """Return the report as lines `file:line:column: severity: subject: message [policy]` below their workload."""
     lines = _findings(with_status(report, "new"))
+    lines += _section("What to do", advice_lines(report))
     lines += _section("Waived", [line for line in _findings(with_status(report, "waived")) if line])
     lines += _section("Not judged", skipped_lines(report))
     lines += _section("Notes", note_lines(report))

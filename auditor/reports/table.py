@@ -4,7 +4,7 @@
 # layout of 40,000 findings takes many seconds, and untrusted text must not meet a markup language.
 
 from auditor.findings import Finding, Report, severity_rank
-from auditor.reports.layout import by_file_and_workload, note_lines, skipped_lines
+from auditor.reports.layout import advice_lines, by_file_and_workload, note_lines, skipped_lines
 from auditor.reports.text import (
     display_width,
     is_complete,
@@ -43,6 +43,7 @@ def render(report: Report, *, width: int = 100, colour: bool = True) -> str:
     pen = _Pen(colour=colour, width=max(width, _NARROWEST) - 1)
     lines = _findings(with_status(report, "new"), pen)
     waived = _findings(with_status(report, "waived"), pen)
+    lines += _list("What to do", advice_lines(report), "dim", pen)
     lines += [pen.style("bold", "Waived"), "", *waived] if waived else []
     lines += _list("Not judged", skipped_lines(report), "high", pen)
     lines += _list("Notes", note_lines(report), "dim", pen)
