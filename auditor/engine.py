@@ -4,8 +4,6 @@ Pure: no clock, no network, no printing, no files. `judge_objects` works on one 
 `assemble` joins what they gave, in any order, into one report that is the same bytes for any number of workers.
 """
 
-import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -18,15 +16,12 @@ from auditor.facts.build import FactOptions, build_record
 from auditor.facts.context import Context
 from auditor.facts.model import Path, Record
 from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef
+from auditor.identity import fingerprint, parse_path, path_text
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Program
 from auditor.sources.model import Object
 from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive, waiver_notes
-
-FINGERPRINT_VERSION = 1
-
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -225,7 +220,7 @@ def _finding(obj: Object, verdict: Verdict) -> Finding:
         place=place,
         related=related,
         path=path_text(path),
-        fingerprint=fingerprint(obj, verdict, path),
+        fingerprint=fingerprint(obj, verdict.policy.id, subject, path),
         actual_bytes=verdict.actual_bytes,
         expected_bytes=verdict.expected_bytes,
     )
@@ -235,52 +230,6 @@ def _places(obj: Object, path: Path) -> tuple[Place, tuple[Place, ...]]:
     full = (*obj.path, *path)
     alias = obj.locator.alias_place(full)
     return obj.locator.place(full), (alias,) if alias else ()
-
-
-def parse_path(text: str) -> Path:
-    """Return the path of a text such as `env[2].value` or `resources.limits.memory`; empty for an empty text."""
-    return tuple(int(index) if index else key for key, index in _STEP.findall(text))
-
-
-def path_text(path: Path) -> str:
-    """Return a path as reports show it, `spec.containers[0].resources`; keys that hold a dot are quoted."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif "." in step or "[" in step:
-            text += f'["{step}"]'
-        else:
-            text += f".{step}" if text else step
-    return text
-
-
-def fingerprint(obj: Object, verdict: Verdict, path: Path) -> str:
-    """Return 32 hexadecimal digits that survive edits elsewhere, moved lines and renamed files.
-
-    Made of policy, group, kind, namespace, name, subject and path by names, and the PATH argument's own relative folder
-    of the file; never of lines, numbers or the version in a group.
-    """
-    group = obj.api_version.partition("/")[0] if "/" in obj.api_version else ""
-    subject = f"{verdict.subject.type}/{verdict.subject.name}"
-    identity = (obj.namespace or "", obj.name, subject, _named_path(obj, path), obj.identity_folder)
-    parts = (str(FINGERPRINT_VERSION), verdict.policy.id, group, obj.kind, *identity)
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _named_path(obj: Object, path: Path) -> str:
-    """Return the path with list indexes replaced by the items' names, so that a new item before it changes nothing."""
-    here: object = obj.data
-    steps = []
-    for step in path:
-        if isinstance(step, int) and isinstance(here, list) and step < len(here):
-            here = here[step]
-            name = here.get("name") if isinstance(here, dict) else None
-            steps.append(f"[{name if isinstance(name, str) else step}]")
-        else:
-            here = here.get(step) if isinstance(here, dict) else None
-            steps.append(str(step))
-    return ".".join(steps)
 
 
 def _problem(obj: Object, path: Path, reason: str) -> Skipped:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from auditor.engine import parse_path, path_text
+from auditor.identity import parse_path, path_text
 
 
 def scan(tmp_path, text, *options, name="a.yaml"):

@@ -1,0 +1,57 @@
+"""Paths in an object, and the identity of a finding that survives edits elsewhere."""
+
+import hashlib
+import re
+
+from auditor.facts.model import Path, Subject
+from auditor.sources.model import Object
+
+FINGERPRINT_VERSION = 1
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def parse_path(text: str) -> Path:
+    """Return the path of a text such as `env[2].value` or `resources.limits.memory`; empty for an empty text."""
+    return tuple(int(index) if index else key for key, index in _STEP.findall(text))
+
+
+def path_text(path: Path) -> str:
+    """Return a path as reports show it, `spec.containers[0].resources`; keys that hold a dot are quoted."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif "." in step or "[" in step:
+            text += f'["{step}"]'
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+def fingerprint(obj: Object, policy: str, about: Subject, path: Path) -> str:
+    """Return 32 hexadecimal digits that survive edits elsewhere, moved lines and renamed files.
+
+    Made of policy, group, kind, namespace, name, subject and path by names, and the PATH argument's own relative folder
+    of the file; never of lines, numbers or the version in a group.
+    """
+    group = obj.api_version.partition("/")[0] if "/" in obj.api_version else ""
+    subject = f"{about.type}/{about.name}"
+    identity = (obj.namespace or "", obj.name, subject, _named_path(obj, path), obj.identity_folder)
+    parts = (str(FINGERPRINT_VERSION), policy, group, obj.kind, *identity)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _named_path(obj: Object, path: Path) -> str:
+    """Return the path with list indexes replaced by the items' names, so that a new item before it changes nothing."""
+    here: object = obj.data
+    steps = []
+    for step in path:
+        if isinstance(step, int) and isinstance(here, list) and step < len(here):
+            here = here[step]
+            name = here.get("name") if isinstance(here, dict) else None
+            steps.append(f"[{name if isinstance(name, str) else step}]")
+        else:
+            here = here.get(step) if isinstance(here, dict) else None
+            steps.append(str(step))
+    return ".".join(steps)
