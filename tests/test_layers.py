@@ -16,7 +16,7 @@ LAYERS = (
     ("expressions",),
     ("facts",),
     ("policy",),
-    ("config", "waivers", "baseline", "engine"),
+    ("config", "identity", "waivers", "baseline", "engine"),
     ("workers", "api"),
     ("reports",),
     ("cli", "docs"),
