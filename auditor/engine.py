@@ -154,23 +154,33 @@ def without_yielding(verdicts: Sequence[Verdict], record: Record, data: Mapping[
     A verdict yields to one of a policy in its `yields_to` about the same subject, or when one of the two is about the
     pod itself, or when one is about a memory volume that the other's container writes.
     """
-    by_policy: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        by_policy.setdefault(verdict.policy.id, []).append(verdict)
-    writes = {(container.name, name) for container in record.containers for name in container.tmpfs_volumes}
+    if not any(verdict.policy.yields_to for verdict in verdicts):
+        return list(verdicts)
+    rules = _Yielding(verdicts, record, data)
+    return [verdict for verdict in verdicts if not rules.silent(verdict)]
 
-    silenced: dict[int, bool] = {}
 
-    def silent(verdict: Verdict) -> bool:
-        # Only a verdict that is told itself can tell the fact for another; `yields_to` has no cycles.
-        if id(verdict) not in silenced:
-            others = (other for name in verdict.policy.yields_to for other in by_policy.get(name, ()))
-            silenced[id(verdict)] = any(
-                _overlap(verdict, other, writes, data) and not silent(other) for other in others
+class _Yielding:
+    """Which of one workload's verdicts are silent; a class, since a closure that calls itself is a cycle of garbage."""
+
+    def __init__(self, verdicts: Sequence[Verdict], record: Record, data: Mapping[str, Any]) -> None:
+        self._by_policy: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            self._by_policy.setdefault(verdict.policy.id, []).append(verdict)
+        self._writes = {(container.name, name) for container in record.containers for name in container.tmpfs_volumes}
+        self._data = data
+        self._silent: dict[int, bool] = {}
+
+    def silent(self, verdict: Verdict) -> bool:
+        """Return whether another verdict that is told itself tells this one's fact; `yields_to` has no cycles."""
+        if id(verdict) not in self._silent:
+            names = verdict.policy.yields_to
+            others = (other for name in names for other in self._by_policy.get(name, ()))
+            silent = any(
+                _overlap(verdict, other, self._writes, self._data) and not self.silent(other) for other in others
             )
-        return silenced[id(verdict)]
-
-    return [verdict for verdict in verdicts if not silent(verdict)]
+            self._silent[id(verdict)] = silent
+        return self._silent[id(verdict)]
 
 
 def _overlap(one: Verdict, other: Verdict, writes: set[tuple[str, str]], data: Mapping[str, Any]) -> bool:
