@@ -174,6 +174,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     """The peak request of the init phase, overhead included; absent without plain init containers."""
     init_peak_container: str | None
     """The init container at that peak."""
+    init_peak_at: str | None
+    """Path of its request below the pod spec, `initContainers[0].resources.requests.memory`."""
     containers_total: int
     """App, init and sidecar containers together."""
     containers_without_limit: tuple[str, ...]

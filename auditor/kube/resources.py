@@ -69,14 +69,14 @@ def running(containers: Sequence[Container], key: str) -> int | None:
     return sum(amounts) if amounts else None
 
 
-def init_peak(containers: Sequence[Container], key: str) -> tuple[int, str] | None:
+def init_peak(containers: Sequence[Container], key: str) -> tuple[int, Container] | None:
     """Return the peak request of the plain init containers and who is at it; None without plain init containers."""
     side = 0
-    found: tuple[int, str] | None = None
+    found: tuple[int, Container] | None = None
     for container in containers:
         amount = container.requests.get(key, 0)
         if container.type == "sidecar":
             side += amount
         elif container.type == "init" and (found is None or amount + side > found[0]):
-            found = (amount + side, container.name)
+            found = (amount + side, container)
     return found
