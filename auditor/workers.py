@@ -23,7 +23,7 @@ from auditor.findings import Place, Skipped
 from auditor.sources.model import InputFile, Object, Path
 from auditor.sources.read import CONTEXT_PATTERN, ReadOptions, file_bytes, read_file
 
-_BATCH_BYTES = 1 << 20
+_BATCH_BYTES = 1 << 18
 _BATCH_FILES = 64
 
 Progress = Callable[[int], None]
