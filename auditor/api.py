@@ -14,15 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from auditor.baseline import load_baseline
 from auditor.config import Config, ConfigError, Selection, find_config, load_config
-from auditor.engine import Plan, assemble
+from auditor.engine import Besides, Plan, assemble
 from auditor.facts.build import FactOptions
 from auditor.facts.model import Record
 from auditor.findings import Report, severity_rank
 from auditor.kube.versions import parse_target
+from auditor.policy.keys import PROFILES
 from auditor.policy.load import load_policies, shipped_folder
 from auditor.sources.discover import discover
 from auditor.sources.read import ReadOptions
@@ -115,10 +114,10 @@ def run(
     read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
     task = Task(plan=plan, read=read, keep_records=options.keep_records)
     judged, unusable = judge_files(found.files, task, options.jobs or usable_cores(), progress or _silent)
-    report = assemble(judged, plan, baseline, version("kube-memory-auditor"), found.notes)
-    report = _with_skipped(report, (*found.skipped, *unusable))
+    besides = Besides(skipped=(*found.skipped, *unusable), notes=found.notes)
+    report = assemble(judged, plan, baseline, version("kube-memory-auditor"), besides)
     records = tuple(record for part in judged for record in part.records)
-    return Audit(report=_with_notes(report), records=records, fail_on=config.fail_on)
+    return Audit(report=report, records=records, fail_on=config.fail_on)
 
 
 def _config(options: Options) -> tuple[Config, Path]:
@@ -131,8 +130,8 @@ def _config(options: Options) -> tuple[Config, Path]:
 
 def _plan(options: Options, config: Config, folder: Path) -> Plan:
     profile = options.profile or config.profile or "recommended"
-    if profile not in ("recommended", "strict", "all"):
-        raise ConfigError(f"profile {profile!r}: must be recommended, strict or all")
+    if profile not in PROFILES:
+        raise ConfigError(f"profile {profile!r}: must be {', '.join(PROFILES[:-1])} or {PROFILES[-1]}")
     folders = [shipped_folder(), *(folder / name for name in config.policies), *map(Path, options.policies)]
     policies = load_policies(folders)
     gates = [f"{name}={str(on).lower()}" for name, on in config.feature_gates.items()]
@@ -146,20 +145,6 @@ def _plan(options: Options, config: Config, folder: Path) -> Plan:
         aliases={alias: policy.id for policy in policies for alias in policy.aliases},
         today=datetime.now(UTC).date(),
     )
-
-
-def _with_skipped(report: Report, more: Sequence[object]) -> Report:
-    skipped = tuple(sorted({*report.skipped, *more}, key=lambda item: (item.file, item.line or 0, item.column or 0)))  # type: ignore[attr-defined]
-    summary = msgspec.structs.replace(report.summary, skipped=len(skipped))
-    return msgspec.structs.replace(report, skipped=skipped, summary=summary)
-
-
-def _with_notes(report: Report) -> Report:
-    """Say plainly when there was nothing to judge."""
-    if report.summary.workloads:
-        return report
-    what = "no workload to judge" if report.summary.objects else "nothing to judge: no Kubernetes object was read"
-    return msgspec.structs.replace(report, notes=(*report.notes, what))
 
 
 def usable_cores() -> int:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from auditor.policy.model import ActivePolicy, Policy
+from auditor.policy.model import ActivePolicy, Policy, typed_param
 from auditor.sources.model import Locator
 from auditor.sources.model import Path as KeyPath
 
@@ -210,8 +210,7 @@ def _param(policy: Policy, key: str, value: Any, where: str) -> Any:
     if key not in policy.params:
         raise ConfigError(f"{where}: no such parameter{_near(key, policy.params)}")
     default = policy.params[key]
-    if type(default) is float and type(value) is int:
-        return float(value)
+    value = typed_param(value, default)
     if type(value) is not type(default):
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
         raise ConfigError(

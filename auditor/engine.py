@@ -16,7 +16,7 @@ from auditor.facts.build import FactOptions, build_record
 from auditor.facts.context import Context
 from auditor.facts.model import Path, Record
 from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef
-from auditor.identity import fingerprint, parse_path, path_text
+from auditor.identity import fingerprint, parse_path, path_text, value_at
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Program
@@ -51,7 +51,17 @@ class Judged(msgspec.Struct, frozen=True):
     containers: int = 0
     foreign_documents: int = 0
     used_waivers: tuple[str, ...] = ()
-    """Keys of central waivers that covered a finding."""
+    """Keys of waivers that covered a finding."""
+
+
+class Besides(msgspec.Struct, frozen=True):
+    """What a report tells besides what the files gave: inputs that were not read, files left out on purpose."""
+
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+NOTHING_BESIDES = Besides()
 
 
 class Judge:
@@ -194,23 +204,12 @@ def _overlap(one: Verdict, other: Verdict, writes: set[tuple[str, str]], data: M
     if one.policy.scope == "quantity":
         return one.at == other.at
     # An absent limit is explained by a misspelt limit, not by a misspelt request.
-    absent = _value(data, (*left.path, *parse_path(one.at))) is None
+    absent = value_at(data, (*left.path, *parse_path(one.at))) is None
     return not absent or _block(one.at) == _block(other.at)
 
 
 def _block(at: str) -> str:
     return "limits" if "limit" in at.lower() else "requests"
-
-
-def _value(data: Any, path: Path) -> Any:
-    for step in path:
-        if isinstance(data, dict):
-            data = data.get(step)
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        else:
-            return None
-    return data
 
 
 def _finding(obj: Object, verdict: Verdict) -> Finding:
@@ -267,13 +266,17 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 
 def assemble(
-    judged: Iterable[Judged], plan: Plan, baseline: Baseline | None, tool_version: str, notes: Sequence[str] = ()
+    judged: Iterable[Judged],
+    plan: Plan,
+    baseline: Baseline | None,
+    tool_version: str,
+    besides: Besides = NOTHING_BESIDES,
 ) -> Report:
-    """Join what the files gave into one report."""
+    """Join what the files gave, and what was found on the way to them, into one report."""
     parts = list(judged)
     findings = sorted((finding for part in parts for finding in part.findings), key=_order)
     used = {key for part in parts for key in part.used_waivers}
-    told = [*notes, *(note for part in parts for note in part.notes)]
+    told = [*besides.notes, *(note for part in parts for note in part.notes)]
     if plan.use_waivers:
         told += waiver_notes(plan.waivers, used, plan.today)
     if baseline is not None:
@@ -282,11 +285,14 @@ def assemble(
     foreign = sum(part.foreign_documents for part in parts)
     if foreign:
         told.append(f"{foreign} {'document is' if foreign == 1 else 'documents are'} not Kubernetes and left alone")
-    skipped = tuple(sorted({item for part in parts for item in part.skipped}, key=_skipped_order))
+    skipped = tuple(sorted({*besides.skipped, *(item for part in parts for item in part.skipped)}, key=_skipped_order))
+    summary = _summary(parts, findings, skipped)
+    if not summary.workloads:
+        told.append("no workload to judge" if summary.objects else "nothing to judge: no Kubernetes object was read")
     return Report(
         tool_version=tool_version,
         kubernetes_version=plan.target.version,
-        summary=_summary(parts, findings, skipped),
+        summary=summary,
         findings=tuple(findings),
         skipped=skipped,
         notes=tuple(told),

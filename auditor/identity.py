@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Any
 
 from auditor.facts.model import Path, Subject
 from auditor.sources.model import Object
@@ -27,6 +28,18 @@ def path_text(path: Path) -> str:
         else:
             text += f".{step}" if text else step
     return text
+
+
+def value_at(data: Any, path: Path) -> Any:
+    """Return what stands at a path in plain data, None where the path does not exist."""
+    for step in path:
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
 
 
 def fingerprint(obj: Object, policy: str, about: Subject, path: Path) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from auditor.config import ConfigError, decode_yaml
 from auditor.findings import Finding, Waived
+from auditor.identity import value_at
 from auditor.sources.model import Comment, Object
 from auditor.sources.read import our_document
 
@@ -28,19 +29,29 @@ _FIELD = re.compile(r"""(?P<key>[a-z]+)=(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))""
 _MAX_ANNOTATION_CHARS = 16_384
 
 
-class Waiver(msgspec.Struct, frozen=True):
-    """One accepted finding, or a set of them by glob."""
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A waiver as a file or an annotation has it: one accepted finding, or a set of them by glob."""
 
     policy: str
     reason: str
     until: date
-    by: str
-    """Where it is written, as reports name it."""
     kind: str = "*"
     namespace: str = "*"
     name: str = "*"
     containers: tuple[str, ...] = ()
     """Container globs; empty covers every subject of the workload."""
+
+
+class Waiver(_Entry, frozen=True, kw_only=True):
+    """An accepted finding, and where that is written."""
+
+    by: str
+    """As reports name it."""
+
+    @property
+    def key(self) -> str:
+        """What tells this waiver from others in the list of used ones."""
+        return f"{self.by}\0{self.policy}"
 
     def covers(self, finding: Finding, aliases: Mapping[str, str]) -> bool:
         """Return whether this waiver is about that finding, its end date aside."""
@@ -52,18 +63,6 @@ class Waiver(msgspec.Struct, frozen=True):
             and fnmatchcase(workload.name, self.name)
             and (not self.containers or any(fnmatchcase(finding.container or "", glob) for glob in self.containers))
         )
-
-
-class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A waiver as a file or an annotation has it."""
-
-    policy: str
-    reason: str
-    until: date
-    kind: str = "*"
-    namespace: str = "*"
-    name: str = "*"
-    containers: tuple[str, ...] = ()
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +79,7 @@ def load_waivers(path: Path) -> tuple[Waiver, ...]:
 
 
 def _waiver(entry: _Entry, by: str) -> Waiver:
-    return Waiver(by=by, **{name: getattr(entry, name) for name in entry.__struct_fields__})
+    return Waiver(by=by, **msgspec.structs.asdict(entry))
 
 
 def annotation_waivers(obj: Object) -> tuple[tuple[Waiver, ...], tuple[str, ...]]:
@@ -100,10 +99,7 @@ def _annotations(obj: Object) -> Iterable[tuple[str, Any]]:
     """Yield the waiver annotations of the object and of its pod template, once when they are the same mapping."""
     places: list[tuple[str, Any]] = [("", obj.data)]
     if obj.pod_path and len(obj.pod_path) > 1:
-        template: Any = obj.data
-        for key in obj.pod_path[:-1]:
-            template = template[key]
-        places.append((" pod template", template))
+        places.append((" pod template", value_at(obj.data, obj.pod_path[:-1])))
     for where, holder in places:
         metadata = holder.get("metadata") if isinstance(holder, dict) else None
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
@@ -156,7 +152,7 @@ def _parse_comment(text: str, by: str) -> Waiver:
 def waive(
     finding: Finding, candidates: Iterable[Waiver], aliases: Mapping[str, str], today: date
 ) -> tuple[Finding, list[str]]:
-    """Return the finding, waived by the first waiver that covers it and is in force, and the `by` of all that cover it.
+    """Return the finding, waived by the first waiver that covers it and is in force, and the keys of all that cover it.
 
     A waiver holds through its end date (UTC).
     """
@@ -165,7 +161,7 @@ def waive(
     for waiver in candidates:
         if not waiver.covers(finding, aliases):
             continue
-        matched.append(waiver.by + "\0" + waiver.policy)
+        matched.append(waiver.key)
         if result.waived is None and waiver.until >= today:
             waived = Waived(reason=waiver.reason, expires=waiver.until.isoformat(), by=waiver.by)
             result = msgspec.structs.replace(finding, waived=waived)
@@ -179,7 +175,7 @@ def waiver_notes(waivers: Iterable[Waiver], used: set[str], today: date) -> list
         name = f"{waiver.by}: waiver of {waiver.policy}"
         if waiver.until < today:
             notes.append(f"{name} expired on {waiver.until.isoformat()} and waives nothing")
-        elif waiver.by + "\0" + waiver.policy not in used:
+        elif waiver.key not in used:
             notes.append(f"{name} is unused: no such finding")
         elif waiver.until - today > LONG:
             notes.append(f"{name} holds until {waiver.until.isoformat()}, more than 365 days from today")

@@ -159,22 +159,21 @@ def _run(
 ) -> Iterator[tuple[bytes, str]]:
     """Yield (result, "") for each batch and (b"", file) for each file that crashes its process, in the files' order."""
     batches = _batches(files)
-    done, broken = _run_pool(work, batches, task, jobs, progress)
+    done = _run_pool(work, batches, task, jobs, progress)
     for index, batch in enumerate(batches):
         if index in done:
             yield done[index], ""
             continue
-        for file in batch if index in broken else ():
-            alone, crashed = _run_pool(work, [(file,)], task, 1, progress)
-            yield (b"", file.shown) if crashed else (alone[0], "")
+        for file in batch:
+            alone = _run_pool(work, [(file,)], task, 1, progress)
+            yield (alone[0], "") if alone else (b"", file.shown)
 
 
 def _run_pool(
     work: _Work, batches: Sequence[tuple[InputFile, ...]], task: Task, jobs: int, progress: Progress
-) -> tuple[dict[int, bytes], set[int]]:
-    """Return the results by batch, and the batches that were not finished when a process died."""
+) -> dict[int, bytes]:
+    """Return the results by batch; those that are missing were not finished when a process died."""
     done: dict[int, bytes] = {}
-    broken: set[int] = set()
     workers = max(1, min(jobs, len(batches)))
     pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start, initargs=(task,))
     try:
@@ -183,21 +182,19 @@ def _run_pool(
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
                 index = waiting.pop(future)
-                try:
+                with contextlib.suppress(BrokenProcessPool):
                     done[index] = future.result()
                     progress(len(batches[index]))
-                except BrokenProcessPool:
-                    broken.add(index)
     except BrokenProcessPool:
         # The pool died while batches were still being handed in.
-        broken = {index for index in range(len(batches)) if index not in done}
+        return done
     except BaseException:
         for process in list((pool._processes or {}).values()):  # noqa: SLF001 - Ctrl-C must not wait for a batch
             process.terminate()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    return done, broken
+    return done
 
 
 def _context() -> multiprocessing.context.BaseContext:

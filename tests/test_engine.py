@@ -3,10 +3,16 @@
 import json
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
+from auditor.config import Config, Selection
+from auditor.engine import Besides, Judged, Plan, assemble
+from auditor.facts.options import FactOptions
+from auditor.findings import Skipped
 from auditor.identity import parse_path, path_text
+from auditor.kube.versions import parse_target
 
 
 def scan(tmp_path, text, *options, name="a.yaml"):
@@ -142,3 +148,15 @@ def test_paths_are_read_and_written_alike():
     assert parse_path(text) == ("spec", "containers", 0, "env", 12, "value")
     assert path_text(parse_path(text)) == text
     assert path_text(("metadata", "annotations", "a.b/c")) == 'metadata.annotations["a.b/c"]'
+
+
+def test_what_could_not_be_read_is_in_one_order_however_it_arrives():
+    plan = Plan(Selection((), Config(), "all", "c"), parse_target(None), FactOptions(), (), True, {}, date(2026, 1, 1))
+    items = [Skipped("a.yaml", 1, 1, reason) for reason in "zyx"]
+    reports = [
+        assemble([Judged(skipped=tuple(items[:cut]))], plan, None, "1", Besides(skipped=tuple(items[cut:])))
+        for cut in range(4)
+    ]
+    assert {tuple(item.reason for item in report.skipped) for report in reports} == {("x", "y", "z")}
+    assert {report.summary.skipped for report in reports} == {3}
+    assert reports[0].notes == ("nothing to judge: no Kubernetes object was read",)

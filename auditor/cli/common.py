@@ -11,10 +11,10 @@ from typing import Any, Self, TypeVar
 import click
 
 from auditor.findings import SEVERITIES
+from auditor.policy.keys import PROFILES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MAX_STDIN_BYTES = 64 << 20
 FAIL_ON = (*SEVERITIES, "never")
 
 
@@ -30,7 +30,7 @@ def audit_options(command: F) -> F:
         ),
         click.option(
             "--profile",
-            type=click.Choice(("recommended", "strict", "all")),
+            type=click.Choice(PROFILES),
             help="Which policies judge. [default: recommended]",
         ),
         click.option("--config", metavar="FILE", help="Config file. [default: the nearest .auditor.yaml upwards]"),
@@ -74,11 +74,12 @@ def options_from(arguments: dict[str, Any], **more: Any) -> Any:
 def run_audit(arguments: dict[str, Any], **more: Any) -> Any:
     """Run the audit that the arguments ask for, with a progress bar on a terminal; return the `Audit`."""
     from auditor.api import run
+    from auditor.sources.read import MAX_FILE_BYTES
 
     paths = arguments["paths"]
     stdin = None
     if "-" in paths:
-        stdin = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
+        stdin = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     with Bar() as bar:
         return run(paths, options_from(arguments, **more), stdin=stdin, progress=bar.advance)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from auditor.policy.keys import PROFILES
 from auditor.policy.model import Policy
 
 _FOLDERS = click.option(
@@ -27,7 +28,7 @@ def _load(folders: Sequence[str], *, shipped: bool = True) -> tuple[Policy, ...]
 
 @policies.command(name="list")
 @_FOLDERS
-@click.option("--profile", type=click.Choice(("recommended", "strict", "all")), default="all", show_default=True)
+@click.option("--profile", type=click.Choice(PROFILES), default="all", show_default=True)
 @click.option("--output", type=click.Choice(("table", "json")), default="table", show_default=True)
 def list_policies(folders: Sequence[str], profile: str, output: str) -> int:
     """List policies: id, severity, scope, profiles."""

@@ -4,7 +4,6 @@ Texts are checked against a typed environment (a descriptor of the facts) and ev
 maps, since a typed one refuses maps. Evaluation never raises: an error is a value, and so "not judged".
 """
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from auditor.expressions.types import PACKAGE, descriptor_pool, fields_of
+from auditor.expressions.near import instead
+from auditor.expressions.types import PACKAGE, descriptor_pool, fields_of, is_struct
 from auditor.kube.humane import format_bytes
 from auditor.kube.quantity import parse_bytes
 
@@ -62,8 +62,7 @@ def bind_params(text: str, params: Mapping[str, Any]) -> str:
         if match[1]:
             return match[1]
         if match[2] not in params:
-            near = difflib.get_close_matches(match[2], params, n=1)
-            hint = f"; write params.{near[0]} instead" if near else ""
+            hint = instead(match[2], params, "params.")
             raise ExpressionError(f"no parameter {match[2]!r}{hint}", match.start())
         value = params[match[2]]
         text = json.dumps(value, ensure_ascii=False)
@@ -98,19 +97,18 @@ def _explained(words: str, bound: str, text: str, scope: Scope) -> ExpressionErr
     name = _UNDECLARED.search(fault)
     if field:
         struct = next(s for s in _all_structs(scope) if s.__name__ == field[2])
-        near = difflib.get_close_matches(field[1], fields_of(struct), n=1)
-        fault = f"no fact {field[1]!r}" + (f"; write {near[0]} instead" if near else "")
+        fault = f"no fact {field[1]!r}{instead(field[1], fields_of(struct))}"
     elif name:
-        near = difflib.get_close_matches(name[1], [*scope, "params", *FUNCTIONS], n=1)
-        known = f"; write {near[0]} instead" if near else f"; known are {', '.join([*scope, 'params', *FUNCTIONS])}"
-        fault = f"no variable or function {name[1]!r}{known}"
+        known = [*scope, "params", *FUNCTIONS]
+        hint = instead(name[1], known) or f"; known are {', '.join(known)}"
+        fault = f"no variable or function {name[1]!r}{hint}"
     return ExpressionError(fault, max(0, offset))
 
 
 def _all_structs(scope: Scope) -> list[type[msgspec.Struct]]:
     found = list(scope.values())
     for struct in found:
-        found.extend(k for k, _ in fields_of(struct).values() if isinstance(k, type) and issubclass(k, msgspec.Struct))
+        found.extend(kind for kind, _ in fields_of(struct).values() if is_struct(kind))
     return found
 
 

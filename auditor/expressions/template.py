@@ -9,7 +9,8 @@ import msgspec
 from auditor.kube.humane import format_bytes
 
 _NUMBER = re.compile(r"[+,]?(?:\.\d{1,2})?[dfg]")
-_STRINGS = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
+STRING = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
+"""A string literal of CEL, in which braces and names mean nothing."""
 
 
 class TemplateError(Exception):
@@ -55,7 +56,7 @@ def _end(text: str, start: int) -> int:
     """Return where the hole that starts here ends; braces in strings do not count."""
     position, depth = start, 0
     while position < len(text):
-        string = _STRINGS.match(text, position)
+        string = STRING.match(text, position)
         if string:
             position = string.end()
             continue

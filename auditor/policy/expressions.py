@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from auditor.expressions.cel import ExpressionError, Scope, check
-from auditor.expressions.template import Hole, TemplateError, parse_template
+from auditor.expressions.template import STRING, Hole, TemplateError, parse_template
 from auditor.expressions.types import fields_of, is_struct
 from auditor.policy.model import Policy
 
-_STRING = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
 _FACT = re.compile(r"\b([a-z]+)((?:\.[a-z_]+)+)\b(?!\()")
 _HAS = re.compile(r"\bhas\(\s*([a-z]+(?:\.[a-z_]+)+)\s*\)")
 
@@ -27,7 +26,7 @@ class ExpressionFault(msgspec.Struct, frozen=True):
 def facts_in(text: str, scope: Scope) -> tuple[str, ...]:
     """Return the facts that a text mentions, such as `container.heap.max_bytes`, in order, each once."""
     found: dict[str, None] = {}
-    for match in _FACT.finditer(_STRING.sub('""', text)):
+    for match in _FACT.finditer(STRING.sub('""', text)):
         if match[1] in scope:
             found[match[0]] = None
     return tuple(found)
@@ -86,7 +85,7 @@ def _faults(  # noqa: PLR0913, PLR0917 - one expression, its policy and what is 
 
 def _bare_variable(text: str, scope: Scope) -> str | None:
     names = "|".join(scope)
-    match = re.search(rf"(?<![\w.])({names})\b(?!\.[a-z_]|\()", _STRING.sub('""', text))
+    match = re.search(rf"(?<![\w.])({names})\b(?!\.[a-z_]|\()", STRING.sub('""', text))
     return match[1] if match else None
 
 

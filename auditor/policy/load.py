@@ -3,7 +3,6 @@
 Every fault of every file is told at once, as `file:line:column: key: fault`.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 
 import yaml
 
+from auditor.expressions.near import instead
 from auditor.facts.model import SCOPES
 from auditor.policy.expressions import ExpressionFault, faults_of
 from auditor.policy.keys import KEYS, REQUIRED
-from auditor.policy.model import Example, Policy
+from auditor.policy.model import Example, Policy, typed_param
 from auditor.sources.model import Locator
 from auditor.sources.read import our_document
 
@@ -107,8 +107,7 @@ def _expression_fault(path: Path, content: bytes, locator: Locator, fault: Expre
 def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:  # noqa: C901 - a row of rules
     for key in data:
         if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, n=1)
-            yield (key,), "no such key" + (f"; write {near[0]} instead" if near else "")
+            yield (key,), f"no such key{instead(key, KEYS)}"
     for key in REQUIRED:
         if key not in data:
             yield (), f"{key} is missing"
@@ -163,8 +162,7 @@ def _mapping_faults(path: tuple[str | int, ...], value: Mapping[Any, Any], rule:
         elif key in properties:
             yield from _value_faults((*path, key), item, properties[key])
         elif rule.get("additionalProperties") is False:
-            near = difflib.get_close_matches(str(key), properties, n=1)
-            yield (*path, key), "no such key" + (f"; write {near[0]} instead" if near else "")
+            yield (*path, key), f"no such key{instead(key, properties)}"
         elif isinstance(rule.get("additionalProperties"), dict):
             yield from _value_faults((*path, key), item, rule["additionalProperties"])
 
@@ -199,7 +197,7 @@ def _policy(data: Mapping[str, Any], path: Path) -> Policy:
     fields: dict[str, Any] = {key: tuple(data[key]) if key in lists else data[key] for key in data}
     defaults = fields.get("params", {})
     overrides = fields.get("profile_params", {})
-    fields["profile_params"] = {profile: typed_params(params, defaults) for profile, params in overrides.items()}
+    fields["profile_params"] = {profile: _typed_params(params, defaults) for profile, params in overrides.items()}
     fields["severity_when"] = tuple((data.get("severity_when") or {}).items())
     examples = fields.pop("examples")
     return Policy(
@@ -211,17 +209,14 @@ def _policy(data: Mapping[str, Any], path: Path) -> Policy:
     )
 
 
-def typed_params(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _typed_params(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameter values in the types of their defaults: an int may stand for a double."""
-    return {
-        key: float(value) if type(value) is int and type(defaults.get(key)) is float else value
-        for key, value in params.items()
-    }
+    return {key: typed_param(value, defaults.get(key)) for key, value in params.items()}
 
 
 def _example(item: Any, defaults: Mapping[str, Any]) -> Example:
     fields: dict[str, Any] = {"manifest": item} if isinstance(item, str) else item
-    params = {"params": typed_params(fields["params"], defaults)} if fields.get("params") else {}
+    params = {"params": _typed_params(fields["params"], defaults)} if fields.get("params") else {}
     return Example(**(fields | params | {"messages": tuple(fields.get("messages", ()))}))
 
 
@@ -229,8 +224,7 @@ def _reference_faults(policy: Policy, found: Mapping[str, Any]) -> Iterator[Faul
     yield from _own_faults(policy, found)
     for index, name in enumerate(policy.yields_to):
         if name not in found:
-            near = difflib.get_close_matches(name, found, n=1)
-            yield ("yields_to", index), f"no policy {name!r}" + (f"; write {near[0]} instead" if near else "")
+            yield ("yields_to", index), f"no policy {name!r}{instead(name, found)}"
     if _reaches(policy.id, policy.id, found, set()):
         yield ("yields_to",), "leads back to this policy, so that both would be silent"
 

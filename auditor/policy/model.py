@@ -7,6 +7,11 @@ import msgspec
 from auditor.facts.model import Subject
 
 
+def typed_param(value: Any, default: Any) -> Any:
+    """Return a parameter's value in the type of its default where an int stands for a double; else as it is."""
+    return float(value) if type(value) is int and type(default) is float else value
+
+
 class Example(msgspec.Struct, frozen=True):
     """A manifest in a policy file that is its test and its documentation."""
 

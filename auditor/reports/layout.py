@@ -1,7 +1,7 @@
 """How the table and the plain text order and word an audit; the two differ in width, colour and line form only."""
 
 from auditor.findings import Finding, Report, WorkloadRef, severity_rank
-from auditor.reports.text import counted, place_words, plain
+from auditor.reports.text import counted, place_words, plain, with_status
 
 NO_FILE = "(no file)"
 
@@ -19,9 +19,8 @@ def by_file_and_workload(findings: list[Finding]) -> Groups:
 
 def advice_lines(report: Report) -> list[str]:
     """Return what to do about each policy that has findings, worst first, each once: advice is the policy's."""
-    counted_findings = [f for f in report.findings if f.waived is None and f.baseline != "unchanged"]
     ranks: dict[str, int] = {}
-    for finding in counted_findings:
+    for finding in with_status(report, "new"):
         rank = severity_rank(finding.severity)
         ranks[finding.policy] = min(rank, ranks.get(finding.policy, rank))
     advice = {rule.id: rule.remediation for rule in report.rules}

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.findings import Skipped
+from auditor.kube.objects import kind_word
 from auditor.sources.model import Comment, Locator, Object, Path
 from auditor.sources.scalars import key_text
-from auditor.sources.workloads import CLUSTER_SCOPED, WORKLOAD_KINDS, ShapeError, kind_of, pod_paths
+from auditor.sources.workloads import CLUSTER_SCOPED, WORKLOAD_KINDS, ShapeError, pod_paths
 
 
 class Foreign:
@@ -48,10 +49,10 @@ def _unidentified(data: dict[str, Any], path: Path, origin: Origin) -> Skipped |
     """Return why a mapping without a proper apiVersion and kind is skipped, or that it is foreign."""
     api_version, kind = data.get("apiVersion"), data.get("kind")
     if isinstance(kind, str) and (kind in WORKLOAD_KINDS or "apiVersion" in data):
-        what = "is missing" if not api_version else f"must be a string, not {kind_of(api_version)}"
+        what = "is missing" if not api_version else f"must be a string, not {kind_word(api_version)}"
         return _skipped((*path, "apiVersion" if "apiVersion" in data else "kind"), f"{kind}: apiVersion {what}", origin)
     if isinstance(api_version, str) and "kind" in data:
-        what = "is missing" if not kind else f"must be a string, not {kind_of(kind)}"
+        what = "is missing" if not kind else f"must be a string, not {kind_word(kind)}"
         return _skipped((*path, "kind"), f"kind {what}", origin)
     return Foreign()
 
@@ -65,12 +66,12 @@ def _items(data: dict[str, Any], path: Path, origin: Origin) -> Iterator[Object 
     if items is None:
         return
     if not isinstance(items, list):
-        yield _skipped((*path, "items"), f"{kind}: items must be a list, not {kind_of(items)}", origin)
+        yield _skipped((*path, "items"), f"{kind}: items must be a list, not {kind_word(items)}", origin)
         return
     for index, item in enumerate(items):
         here = (*path, "items", index)
         if not isinstance(item, dict):
-            yield _skipped(here, f"{kind}: an item must be a mapping, not {kind_of(item)}", origin)
+            yield _skipped(here, f"{kind}: an item must be a mapping, not {kind_word(item)}", origin)
             continue
         if kind != "List" and ("kind" not in item or "apiVersion" not in item):
             # The API server leaves both out in the items of a typed list.
@@ -84,11 +85,11 @@ def _object(data: dict[str, Any], path: Path, origin: Origin) -> Iterator[Object
     if metadata is None:
         metadata = {}
     if not isinstance(metadata, dict):
-        yield _skipped((*path, "metadata"), f"{kind}: metadata must be a mapping, not {kind_of(metadata)}", origin)
+        yield _skipped((*path, "metadata"), f"{kind}: metadata must be a mapping, not {kind_word(metadata)}", origin)
         return
     for key in ("name", "generateName", "namespace"):
         if isinstance(metadata.get(key), (dict, list)):
-            reason = f"{kind}: metadata.{key} must be a string, not {kind_of(metadata[key])}"
+            reason = f"{kind}: metadata.{key} must be a string, not {kind_word(metadata[key])}"
             yield _skipped((*path, "metadata", key), reason, origin)
             return
     group = api_version.rpartition("/")[0]

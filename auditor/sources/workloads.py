@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from auditor.kube.objects import kind_word
 from auditor.sources.model import Path
 
 _TEMPLATE_SPEC: Path = ("spec", "template", "spec")
@@ -67,21 +68,13 @@ def _walk(data: Any, path: Path) -> dict[str, Any]:
         node = node.get(step) if isinstance(node, dict) else None
         if not isinstance(node, dict):
             here = path[:depth]
-            what = "is missing" if node is None else f"must be a mapping, not {kind_of(node)}"
+            what = "is missing" if node is None else f"must be a mapping, not {kind_word(node)}"
             raise ShapeError(here, f"{'.'.join(map(str, here))} {what}")
     containers = node.get("containers")
     if not isinstance(containers, list):
-        what = "is missing" if containers is None else f"must be a list, not {kind_of(containers)}"
+        what = "is missing" if containers is None else f"must be a list, not {kind_word(containers)}"
         raise ShapeError((*path, "containers"), f"{'.'.join(map(str, path))}.containers {what}")
     return node  # type: ignore[no-any-return]
-
-
-def kind_of(value: object) -> str:
-    """Return the word for a value's type in YAML."""
-    if isinstance(value, bool):
-        return "a boolean"
-    words: dict[type, str] = {dict: "a mapping", list: "a list", str: "a string", int: "a number", float: "a number"}
-    return words.get(type(value), "null")
 
 
 def _configured(data: dict[str, Any], path: Path) -> Path:
