@@ -14,10 +14,16 @@ def default_pod_level(pod_level: Resources, containers: Sequence[Container], *, 
     requests, limits = dict(pod_level.requests), dict(pod_level.limits)
     if not requests and not limits:
         return pod_level
-    unreadable = frozenset(pod_level.unreadable)
+    unreadable = set(pod_level.unreadable)
+    # What a container does not tell, the sums that come from it do not tell either.
+    for entry in {entry for container in containers for entry in container.unreadable}:
+        block, _, key = entry.partition(".")
+        if key not in getattr(pod_level, block):
+            unreadable.add(entry)
     sums, caps = aggregate_all(containers, "requests"), aggregate_all(containers, "limits")
     for key, amount in caps.items():
-        if key.startswith("hugepages-") and key not in limits and not (fixed and key in requests):
+        known = f"limits.{key}" not in unreadable
+        if key.startswith("hugepages-") and key not in limits and known and not (fixed and key in requests):
             limits[key] = amount
     if fixed or limits:
         _fill_requests(requests, limits, sums, unreadable)
@@ -25,10 +31,10 @@ def default_pod_level(pod_level: Resources, containers: Sequence[Container], *, 
         for key, amount in requests.items():
             if key not in limits and f"limits.{key}" not in unreadable and _all_limit(containers, key):
                 limits[key] = max(amount, caps[key])
-    return Resources(requests, limits, pod_level.unreadable, pod_level.entries, pod_level.refused)
+    return Resources(requests, limits, tuple(sorted(unreadable)), pod_level.entries, pod_level.refused)
 
 
-def _fill_requests(requests: Amounts, limits: Amounts, sums: Amounts, unreadable: frozenset[str]) -> None:
+def _fill_requests(requests: Amounts, limits: Amounts, sums: Amounts, unreadable: set[str]) -> None:
     for key in ("cpu", "memory"):
         if key in sums and key not in requests and f"requests.{key}" not in unreadable:
             requests[key] = sums[key]

@@ -12,10 +12,14 @@ import msgspec
 MAX_BYTES = 2**63 - 1
 """The largest value that consumers read right."""
 
+BEYOND = f"above {MAX_BYTES}: "
+"""How the problem of an amount beyond 63 bits starts: the API server admits it."""
+
 FORMAT_ERROR = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"  # ErrFormatWrong
 )
 SUFFIX_ERROR = "unable to parse quantity's suffix"  # ErrSuffix
+NUMERIC_ERROR = "unable to parse numeric part of quantity"  # ErrNumeric
 
 _NANO = 10**9
 _MILLI_IN_NANOS = 10**6
@@ -25,6 +29,8 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _DECIMAL_OF = {power: suffix for suffix, power in _DECIMAL.items()}
 # 18 decimal digits always fit into an int64 (maxInt64Factors).
 _FAST_DIGITS = 18
+# positiveScaleInt64 looks at a product by these powers only after it has wrapped.
+_WRAPPING_SCALES = (0, 1, 2, 3, 6, 9)
 # No value with a larger exponent differs from another to any consumer: all read as 0.
 _EXPONENT_CAP = 1000
 # The API server has no such bound; Python refuses to convert more than 4,300 digits.
@@ -121,14 +127,18 @@ def _interpret(text: str, negative: bool, whole: str, fraction: str, suffix: str
     power = _decimal_power(suffix) if binary is None else 0
     if power is None:
         return QuantityError(text, SUFFIX_ERROR)
+    # Without any digit only int64Amount reads a zero, and it takes neither Pi and Ei nor less than nano.
+    if (power < -9 or (binary or 0) >= 50) and not text[: len(text) - len(suffix)].strip("+-."):
+        return QuantityError(text, NUMERIC_ERROR)
     digits = int(whole + fraction)
     if binary is not None:
         nanos = min(_ceil(digits * 2**binary * _NANO, len(fraction)), MAX_BYTES * _NANO)
         compact = False
     else:
         nanos = _ceil(digits * _NANO, len(fraction) - min(power, _EXPONENT_CAP))
-        # NOTE: short decimals are int64Amount, whose Value() is 0 on overflow; long ones keep the low 64 bits.
-        compact = len(whole) + len(fraction) <= _FAST_DIGITS and power - len(fraction) >= -9
+        # NOTE: short decimals are int64Amount, whose Value() is mostly 0 on overflow; others keep the low 64 bits.
+        scale = power - len(fraction)
+        compact = len(whole) + len(fraction) <= _FAST_DIGITS and scale >= -9 and scale not in _WRAPPING_SCALES
     if negative:
         nanos = -nanos
     value = _value(nanos, compact=compact)
@@ -172,7 +182,7 @@ def _problem(nanos: int, value: int) -> str | None:
     if nanos < 0:
         return "must be greater than or equal to 0"
     if nanos > MAX_BYTES * _NANO:
-        return f"above {MAX_BYTES}: Kubernetes reads it as {value}"
+        return f"{BEYOND}Kubernetes reads it as {value}"
     return None
 
 

@@ -3,8 +3,25 @@
 from collections.abc import Iterator, Sequence
 
 from auditor.kube.objects import Amounts, Container, Resources
-from auditor.kube.quantity import show
+from auditor.kube.quantity import BEYOND, Quantity, parse, show
 from auditor.kube.resources import aggregate, counted
+
+_NAME_WORDS = "must be a standard resource"
+_FOR_CONTAINERS, _FOR_PODS = " for containers", " type or fully qualified"
+
+
+def entry_refusals(start: str, refused: Sequence[tuple[str, str]], name_words: str = _FOR_CONTAINERS) -> Iterator[str]:
+    """Yield why single entries are refused; `start` is the path of their owner, such as `spec.`.
+
+    An amount beyond 63 bits is admitted, though no consumer reads it right. One that is no quantity is refused when
+    the manifest is decoded (400), without a path in the server's words.
+    """
+    for at, reason in refused:
+        if reason.rpartition('": ')[2].startswith(BEYOND):
+            continue
+        *block, key = at.split(".", 2 if at.startswith("resources.") else 1)
+        more = name_words if reason.endswith(_NAME_WORDS) else ""
+        yield f"{start}{'.'.join(block)}[{key}]: {reason}{more}"
 
 
 def container_refusals(containers: Sequence[Container]) -> Iterator[str]:
@@ -12,7 +29,7 @@ def container_refusals(containers: Sequence[Container]) -> Iterator[str]:
     for container in containers:
         requests, limits = container.requests, container.limits
         if container.refused:
-            yield from (f"{_at(container)}.{at}: {reason}" for at, reason in container.refused)
+            yield from entry_refusals(f"{_at(container)}.", container.refused, _FOR_CONTAINERS)
         if container.type == "ephemeral":
             if requests or limits:
                 yield f"{_at(container)}.resources: Forbidden: cannot be set for an Ephemeral Container"
@@ -23,21 +40,22 @@ def container_refusals(containers: Sequence[Container]) -> Iterator[str]:
                 unknown = f"limits.{key}" in container.unreadable
                 yield from _pair(f"{_at(container)}.resources", key, request, limit, known=not unknown)
         if not (requests.keys() <= {"cpu", "memory"}):
-            yield from _alone(f"{_at(container)}.resources", requests, limits, container.unreadable)
+            yield from _huge(f"{_at(container)}.resources", requests, limits, container.unreadable)
 
 
 def pod_level_refusals(pod_level: Resources, containers: Sequence[Container], *, windows: bool) -> Iterator[str]:
     """Yield what is wrong with pod-level resources, as defaulted."""
-    yield from (f"spec.{at}: {reason}" for at, reason in pod_level.refused)
-    if windows and (pod_level.requests or pod_level.limits):
+    if windows:
         yield "spec.resources: Forbidden: may not be set for a windows pod"
+        return
+    yield from entry_refusals("spec.", pod_level.refused, _FOR_PODS)
     for key, request in pod_level.requests.items():
         limit = pod_level.limits.get(key)
         if (limit is not None and request > limit) or key[0] == "h":
             unknown = f"limits.{key}" in pod_level.unreadable
             yield from _pair("spec.resources", key, request, limit, known=not unknown)
     if not (pod_level.requests.keys() <= {"cpu", "memory"}):
-        yield from _alone("spec.resources", pod_level.requests, pod_level.limits, pod_level.unreadable)
+        yield from _huge("spec.resources", pod_level.requests, pod_level.limits, pod_level.unreadable)
     yield from _against_containers(pod_level, counted(containers))
 
 
@@ -62,7 +80,7 @@ def _against_containers(pod_level: Resources, containers: Sequence[Container]) -
             own = container.limits.get(key)
             if container.type == "app" and own is not None and own > limit:
                 yield (
-                    f'{_at(container)}.resources.limits[{key}]: Invalid value: "{show(own)}": '
+                    f'spec.resources.containers[{container.index}][{key}].limits: Invalid value: "{show(own)}": '
                     f"must be less than or equal to pod limits of {show(limit)}"
                 )
 
@@ -81,9 +99,22 @@ def _pair(at: str, key: str, request: int, limit: int | None, *, known: bool) ->
         )
 
 
-def _alone(at: str, requests: Amounts, limits: Amounts, unreadable: tuple[str, ...]) -> Iterator[str]:
+def _huge(at: str, requests: Amounts, limits: Amounts, unreadable: tuple[str, ...]) -> Iterator[str]:
+    for block, amounts in (("limits", limits), ("requests", requests)):
+        for key, amount in amounts.items():
+            if key[0] == "h" and not _pages(key, amount):
+                words = f"{show(amount)} is not positive integer multiple of {key}"
+                yield f'{at}.{block}[{key}]: Invalid value: "{show(amount)}": {words}'
     if not ({"cpu", "memory"} & (requests.keys() | limits.keys())) and not unreadable:
         yield f"{at}: Forbidden: HugePages require cpu or memory"
+
+
+def _pages(name: str, milli: int) -> bool:
+    """Return whether an amount is a whole number of the pages that the resource's name says."""
+    page = parse(name.removeprefix("hugepages-"))
+    if not isinstance(page, Quantity) or page.bytes <= 0 or page.milli % 1000:
+        return False
+    return -(-milli // 1000) % page.bytes == 0
 
 
 def _at(container: Container) -> str:

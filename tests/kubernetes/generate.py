@@ -3,7 +3,7 @@
 import random
 
 SIZES = ("32Mi", "64Mi", "100M", "128Mi", "134217728", 268435456, "0.5Gi", "512Mi", "1G", "1Gi", "1.5Gi", "1536Mi")
-ODD_SIZES = ("0", 0, "400m", "1.5Mi", ".5Gi", "1u", "100n", "1e9", "1E", "2E3", "+64Mi", "128974848000m", " 64Mi ", None)
+ODD_SIZES = ("0", 0, "400m", "1.5Mi", ".5Gi", "1u", "100n", "1e9", "1E", "2E3", "+64Mi", "128974848000m", " 64Mi ")
 BAD_SIZES = ("1KB", "512MB", "1gb", "", "-1", "-64Mi", "64 Mi", True, "9Ei", "9223372036854775808", "12E", "1e19")
 CPUS = ("100m", "250m", "0.5", "500m", 1, "1", "1500m", "2")
 ODD_CPUS = ("0", 0, "100u", "1e-1", "0.0005", None)
@@ -11,9 +11,11 @@ POD_SIZES = ("256Mi", "1Gi", "2Gi", "4Gi", "6G", "8Gi")
 POD_CPUS = ("1", "2", "4", "6000m")
 HUGE = ("2Mi", "4Mi", "8Mi")
 HUGE_NAMES = ("hugepages-2Mi", "hugepages-1Gi")
+BAD_SUFFIXES = ("K", "KB", "MB", "i", "mi", "gi", "e", "e1.5", "EE", "B", "Mi ", "Mii", "k3", "E-")
 MISSPELT = ("mem", "Memory", "memroy")
 
 OVERHEAD = {"memory": "120Mi", "cpu": "250m"}
+SAME_OVERHEAD = {"memory": "125829120", "cpu": 0.25}
 RUNTIME_CLASSES = {"kata": OVERHEAD, "tiny": {"memory": "1500m"}, "plain": None}
 PRIORITY_CLASSES = {"high": 1000000, "low": 10}
 
@@ -29,7 +31,7 @@ class Generator:
 
     def size(self, wild):
         if wild and self.chance(0.3):
-            return self.rng.choice(ODD_SIZES if self.chance(0.75) else BAD_SIZES)
+            return self.rng.choice((*ODD_SIZES, None) if self.chance(0.75) else BAD_SIZES)
         return self.rng.choice(SIZES)
 
     def cpu(self, wild):
@@ -76,15 +78,13 @@ class Generator:
     def pod_level(self, wild):
         requests, limits = {}, {}
         if self.chance(0.8):
-            self.pair(
-                requests, limits, "memory", lambda: self.size(wild) if wild else self.rng.choice(POD_SIZES)
-            )
+            self.pair(requests, limits, "memory", lambda: self.size(wild) if wild else self.rng.choice(POD_SIZES))
         if self.chance(0.6):
             self.pair(requests, limits, "cpu", lambda: self.cpu(wild) if wild else self.rng.choice(POD_CPUS))
         if self.chance(0.15):
             self.huge(requests, limits)
         if wild and self.chance(0.05):
-            (requests if self.chance(0.5) else limits)[self.rng.choice((*MISSPELT, "ephemeral-storage"))] = "64Mi"
+            (requests if self.chance(0.5) else limits)[self.rng.choice(MISSPELT)] = "64Mi"
         return {key: block for key, block in (("requests", requests), ("limits", limits)) if block or self.chance(0.1)}
 
     def container(self, name, wild):
@@ -123,12 +123,14 @@ class Generator:
             if self.chance(0.3):
                 spec["overhead"] = RUNTIME_CLASSES[name] or {}
         if self.chance(0.02):
-            spec["overhead"] = self.rng.choice((OVERHEAD, {"memory": "120Mi"}, {}, {"memory": "125829120", "cpu": 0.25}))
+            spec["overhead"] = self.rng.choice((OVERHEAD, {"memory": "120Mi"}, {}, SAME_OVERHEAD))
         return spec
 
     def spec_with_overhead(self):
         """Return a pod spec with any overhead, as one that was admitted has it."""
         spec = self.spec()
+        if spec.get("priorityClassName") == "system-node-critical":
+            spec["priority"] = 2000001000
         if self.chance(0.25):
             spec["runtimeClassName"] = "kata"
             spec["overhead"] = {"memory": self.rng.choice((*SIZES, "0", "1500m")), "cpu": self.rng.choice(CPUS)}
@@ -148,7 +150,8 @@ class Generator:
         suffixes = ("", "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
         suffix = self.rng.choice(suffixes)
         if self.chance(0.15):
-            suffix = self.rng.choice("eE") + self.rng.choice(("", "+", "-")) + str(self.rng.choice((0, 1, 3, 6, 18, 21, 400)))
+            power = self.rng.choice((0, 1, 3, 6, 18, 21, 400))
+            suffix = f"{self.rng.choice('eE')}{self.rng.choice(('', '+', '-'))}{power}"
         if self.chance(0.1):
-            suffix = self.rng.choice(("K", "KB", "MB", "i", "mi", "gi", "e", "e1.5", "EE", "B", "Mi ", "Mii", "k3", "E-"))
+            suffix = self.rng.choice(BAD_SUFFIXES)
         return self.rng.choice(("", "", "", "", "", "+", "-", "--", "0", "000")) + digits + suffix

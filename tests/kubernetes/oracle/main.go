@@ -31,36 +31,17 @@ type question struct {
 	CapacityBytes int64           `json:"capacityBytes"`
 }
 
-// answer has the pod as defaulted, and what follows from it; amounts are in thousandths.
+// answer has the pod level as defaulted, and what follows from it.
 type answer struct {
-	DecodeError     string                  `json:"decodeError,omitempty"`
-	Refusals        []string                `json:"refusals,omitempty"`
-	PodLevel        v1.ResourceRequirements `json:"podLevel"`
-	QOSClass        string                  `json:"qosClass"`
-	RequestsMilli   map[string]int64        `json:"requestsMilli"`
-	LimitsMilli     map[string]int64        `json:"limitsMilli"`
-	RequestBytes    *int64                  `json:"requestBytes"`
-	LimitBytes      *int64                  `json:"limitBytes"`
-	MemoryMaxBytes  *int64                  `json:"memoryMaxBytes"`
-	OOMScoreAdj     map[string]int          `json:"oomScoreAdj"`
-	QuotaUsageMilli map[string]int64        `json:"quotaUsageMilli"`
-}
-
-func millis(list v1.ResourceList) map[string]int64 {
-	found := map[string]int64{}
-	for name, quantity := range list {
-		found[string(name)] = quantity.MilliValue()
-	}
-	return found
-}
-
-func memoryBytes(list v1.ResourceList) *int64 {
-	quantity, ok := list[v1.ResourceMemory]
-	if !ok {
-		return nil
-	}
-	value := quantity.Value()
-	return &value
+	DecodeError    string                  `json:"decodeError,omitempty"`
+	Refusals       []string                `json:"refusals,omitempty"`
+	PodLevel       v1.ResourceRequirements `json:"podLevel"`
+	QOSClass       string                  `json:"qosClass"`
+	Requests       v1.ResourceList         `json:"requests"`
+	Limits         v1.ResourceList         `json:"limits"`
+	MemoryMaxBytes *int64                  `json:"memoryMaxBytes"`
+	OOMScoreAdj    map[string]int          `json:"oomScoreAdj"`
+	QuotaUsage     v1.ResourceList         `json:"quotaUsage"`
 }
 
 func aboutPod(line []byte) (found answer) {
@@ -87,22 +68,21 @@ func aboutPod(line []byte) (found answer) {
 	// The class of the status is the same: held here against the kubelet's own function.
 	pod.Status.QOSClass = ""
 	found.QOSClass = string(v1qos.GetPodQOS(pod))
-	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
-	limits := resourcehelper.PodLimits(pod, resourcehelper.PodResourcesOptions{})
-	found.RequestsMilli, found.LimitsMilli = millis(requests), millis(limits)
-	found.RequestBytes, found.LimitBytes = memoryBytes(requests), memoryBytes(limits)
-	found.MemoryMaxBytes = cm.ResourceConfigForPod(pod, true, 100000, false, "").Memory
+	// NOTE: PodRequests may add the overhead to the pod's own quantities: each call gets a copy.
+	found.Requests = resourcehelper.PodRequests(pod.DeepCopy(), resourcehelper.PodResourcesOptions{})
+	found.Limits = resourcehelper.PodLimits(pod.DeepCopy(), resourcehelper.PodResourcesOptions{})
+	found.MemoryMaxBytes = cm.ResourceConfigForPod(pod.DeepCopy(), true, 100000, false, "").Memory
 	found.OOMScoreAdj = map[string]int{}
 	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range list {
-			found.OOMScoreAdj[list[i].Name] = kubeletqos.GetContainerOOMScoreAdjust(pod, &list[i], asked.CapacityBytes)
+			found.OOMScoreAdj[list[i].Name] = kubeletqos.GetContainerOOMScoreAdjust(pod.DeepCopy(), &list[i], asked.CapacityBytes)
 		}
 	}
-	usage, err := quota.PodUsageFunc(pod, clock.RealClock{})
+	usage, err := quota.PodUsageFunc(pod.DeepCopy(), clock.RealClock{})
 	if err != nil {
 		return answer{DecodeError: err.Error()}
 	}
-	found.QuotaUsageMilli = millis(usage)
+	found.QuotaUsage = usage
 	return found
 }
 
@@ -119,7 +99,11 @@ func aboutQuantity(line []byte) amount {
 	if err := quantity.UnmarshalJSON(line); err != nil {
 		return amount{Error: err.Error()}
 	}
-	return amount{OK: true, Value: quantity.Value(), Milli: quantity.MilliValue(), String: quantity.String()}
+	found := amount{OK: true, Value: quantity.Value(), Milli: quantity.MilliValue()}
+	// A sum forgets the text that it was read from.
+	quantity.Add(resource.Quantity{})
+	found.String = quantity.String()
+	return found
 }
 
 func main() {

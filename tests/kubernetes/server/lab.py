@@ -46,7 +46,7 @@ def _free_ports(count):
 
 
 class Lab:
-    """Starts with `with`, and ends its processes with it. `call` and `call_all` speak to the API server as its admin."""
+    """Starts with `with`, and ends its processes with it; speaks to the API server as its admin."""
 
     def __init__(self, program: Path, folder: Path):
         self._program, self._folder = program, folder
