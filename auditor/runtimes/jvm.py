@@ -3,203 +3,266 @@
 Precedence, lowest first: JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS, variables that start scripts put on the command line
 (JAVA_OPTS ...), the command line, _JAVA_OPTIONS. Within a line the later flag wins. A fixed size beats a percentage.
 Where `java` itself is visible in the command, a script's variable counts only if the command names it.
-MinRAMPercentage, which rules below about 250 MB, and -XX:MaxRAM are not looked at.
+
+Source: HotSpot's arguments.cpp (Arguments::set_heap_size), checked against OpenJDK 17 and 25.
 """
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-_IMAGES = frozenset(
+from auditor.runtimes.environment import UNKNOWN
+from auditor.runtimes.flags import HIDDEN, MAYBE, Decision, Setting, decide, shown
+from auditor.runtimes.model import Around, Heap
+from auditor.runtimes.shell import Word, split_words
+from auditor.runtimes.view import View
+
+PROGRAMS = frozenset(("java",))
+"""The commands that are this runtime."""
+_SELF_SIZING = frozenset(
+    (
+        *("elasticsearch", "opensearch", "logstash", "kafka", "cp-kafka", "cp-schema-registry", "zookeeper"),
+        *("cassandra", "wildfly", "keycloak", "solr", "neo4j", "sonarqube", "nexus3", "activemq", "artemis"),
+        *("trino", "spark", "flink", "hbase", "hive", "pulsar"),
+    )
+)
+IMAGES = _SELF_SIZING | frozenset(
     (
         *("openjdk", "eclipse-temurin", "temurin", "amazoncorretto", "corretto", "zulu-openjdk", "sapmachine"),
         *("ibm-semeru-runtimes", "liberica-openjdk-alpine", "liberica-openjre-alpine", "java", "tomcat", "jetty"),
-        *("elasticsearch", "opensearch", "logstash", "kafka", "cp-kafka", "cp-schema-registry", "zookeeper"),
-        *("cassandra", "jenkins", "wildfly", "keycloak", "solr", "neo4j", "sonarqube", "nexus3", "activemq", "artemis"),
-        *("trino", "spark", "flink", "hbase", "hive", "pulsar", "spring-boot", "maven", "gradle"),
+        *("jenkins", "spring-boot", "maven", "gradle"),
     )
 )
+"""Names of images that run a JVM; the start scripts of some bring a heap size of their own (`_SELF_SIZING`)."""
 _OWN = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 _SCRIPTS = (
     *("JAVA_OPTS", "JAVA_OPTIONS", "CATALINA_OPTS", "ES_JAVA_OPTS", "OPENSEARCH_JAVA_OPTS", "LS_JAVA_OPTS"),
     *("KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS", "SOLR_OPTS", "SOLR_JAVA_MEM", "JVM_OPTS"),
     *("JENKINS_JAVA_OPTS", "JENKINS_OPTS", "JAVA_OPTS_APPEND", "JVM_ARGS", "SERVER_JVMFLAGS", "MAVEN_OPTS"),
 )
-_LAST = ("_JAVA_OPTIONS",)
-_VARIABLES = frozenset((*_OWN, *_SCRIPTS, *_LAST))
-_TOKEN = re.compile(r"""[^\s"'=;&|]*=?(?:"[^"]*"|'[^']*'|[^\s"';&|])+""")
-_SIZE = re.compile(r"([0-9]+)([kKmMgGtT]?)", re.ASCII)
+_LAST = "_JAVA_OPTIONS"
+VARIABLES = frozenset((*_OWN, *_SCRIPTS, _LAST))
+"""The variables that only this runtime reads."""
+
+_SIZE = re.compile(r"(0x[0-9a-fA-F]{1,16}|[0-9]{1,19})([kKmMgGtT]?)", re.ASCII)
+_PERCENT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?", re.ASCII)
 _FACTORS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _TAKES_VALUE = frozenset(("-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"))
 _FLAGS = (
     ("-Xmx", "max"),
     ("-XX:MaxHeapSize=", "max"),
-    ("-XX:MaxRAMPercentage=", "max%"),
     ("-Xms", "initial"),
     ("-XX:InitialHeapSize=", "initial"),
+    ("-XX:MaxRAMPercentage=", "max%"),
+    ("-XX:MinRAMPercentage=", "min%"),
     ("-XX:InitialRAMPercentage=", "initial%"),
+    ("-XX:MaxRAMFraction=", "max/"),
+    ("-XX:MinRAMFraction=", "min/"),
+    ("-XX:InitialRAMFraction=", "initial/"),
+    ("-XX:MaxRAM=", "memory"),
 )
+# The `java` command knows these, the variables that the machine itself reads do not.
+_LAUNCHER_FLAGS = (("-mx", "max"), ("-ms", "initial"))
+_SWITCHES = {"AlwaysPreTouch": "touch", "UseContainerSupport": "container"}
+# MaxHeapSize before any rule: 96 MiB scaled for 64 bits.
+_FLOOR_BYTES = 130_862_280
+# The largest heap that compressed pointers reach over HeapBaseMinAddress; only a flag leads above it.
+_DEFAULT_CAP_BYTES = 30_688 * 2**20
 
 
-class Heap(msgspec.Struct, frozen=True):
-    """A heap as declared; see HeapFacts for the meaning of each."""
+class _Ergonomics(msgspec.Struct, frozen=True):
+    """What the percentages make of the memory."""
 
-    max_bytes: int | None
-    initial_bytes: int | None
-    flag: str | None
-    at: str | None
-    always_pre_touch: bool
+    bytes: int
+    decided_by: str
+    """`min%`, `max%`, or `floor` for the fixed size between them."""
 
 
-class _Flag(msgspec.Struct, frozen=True):
-    kind: str
-    text: str
-    value: str
-    at: str
+def read(view: View) -> Heap:
+    """Return what a container tells its JVM; percentages are of what the JVM takes for the machine's memory."""
+    settings = _settings(view)
+    memory_bytes = _memory(settings, view.around)
+    initial = decide(settings, "initial")
+    initial_bytes = size(initial.value) or None
+    fixed = decide(settings, "max")
+    if fixed.setting is not None:
+        heap = _fixed(fixed)
+    else:
+        heap = _by_percentage(settings, memory_bytes, initial, initial_bytes)
+    if not heap.declared and view.image_name in _SELF_SIZING:
+        heap = msgspec.structs.replace(heap, unknown=True, default_bytes=None)
+    if initial_bytes is None and initial.value is None and not initial.hidden:
+        initial_bytes = _initial_share(settings, memory_bytes, heap)
+    touch = decide(settings, "touch")
+    return msgspec.structs.replace(heap, initial_bytes=initial_bytes, always_pre_touch=touch.value == "+")
 
 
-class _Source(msgspec.Struct, frozen=True):
-    flags: tuple[_Flag, ...]
-    unknown: bool = False
-    """True for a variable whose value comes from elsewhere."""
+def size(text: str | None) -> int | None:
+    """Return the bytes of a size such as `512m`, None for what the JVM refuses."""
+    match = _SIZE.fullmatch(text) if text is not None else None
+    return int(match[1], 0 if match[1][1:2] == "x" else 10) * _FACTORS[match[2].lower()] if match else None
 
 
-def read_heap(raw: dict[str, Any], image: str | None, memory_max_bytes: int | None) -> Heap | None:
-    """Return what a container tells its JVM, None when no JVM is recognised; percentages are of `memory_max_bytes`."""
-    variables = _variables(raw.get("env"))
-    lines = _lines(raw)
-    visible = any(_is_java(token) for _, text in lines for token in _tokens(text))
-    if not variables and not visible and not (image and _is_java_image(image)):
-        return None
-    sources = _sources(variables, lines, visible=visible)
-    maximum = _decide(sources, "max")
-    share = _decide(sources, "max%") if maximum is None else None
-    initial = _decide(sources, "initial")
-    initial_share = _decide(sources, "initial%") if initial is None else None
-    flag = maximum or share
-    shown = flag if isinstance(flag, _Flag) else None
-    touch = _decide(sources, "touch")
+def _fixed(decision: Decision) -> Heap:
+    setting = decision.setting
+    if setting is None or decision.hidden:
+        return Heap("jvm", declared=True, unknown=True)
+    max_bytes = size(setting.value)
     return Heap(
-        _amount(maximum, share, memory_max_bytes),
-        _amount(initial, initial_share, memory_max_bytes),
-        shown.text if shown else None,
-        shown.at if shown else None,
-        isinstance(touch, _Flag) and touch.value == "+",
+        "jvm",
+        max_bytes=max_bytes or None,
+        flag=shown(setting, max_bytes),
+        at=setting.at,
+        declared=True,
+        unknown=decision.unknown,
     )
 
 
-def _amount(fixed: "_Flag | bool | None", share: "_Flag | bool | None", memory_max_bytes: int | None) -> int | None:
-    if isinstance(fixed, _Flag):
-        match = _SIZE.fullmatch(fixed.value)
-        return int(match[1][:19]) * _FACTORS[match[2].lower()] if match else None
-    if not isinstance(share, _Flag) or memory_max_bytes is None:
+def _by_percentage(
+    settings: list[Setting], memory_bytes: int | None, initial: Decision, initial_bytes: int | None
+) -> Heap:
+    """Return the heap where no fixed size is set: an initial size above it raises it."""
+    maximum, minimum = _share(settings, "max"), _share(settings, "min")
+    anything = decide(settings, "max")
+    percents = (
+        _percent(maximum, 25.0) if maximum.setting else 25.0,
+        _percent(minimum, 50.0) if minimum.setting else 50.0,
+    )
+    ruled = None
+    if memory_bytes is not None and percents[0] is not None and percents[1] is not None:
+        ruled = _ergonomics(memory_bytes, percents[0], percents[1])
+    flag = {"min%": minimum, "max%": maximum}.get(ruled.decided_by) if ruled else maximum
+    setting = flag.setting if flag else None
+    declared = maximum.setting is not None or setting is not None
+    amount = ruled.bytes if ruled else None
+    if declared and not anything.hidden:
+        if amount is not None and initial_bytes is not None and initial_bytes > amount:
+            return _raised(initial, initial_bytes, unknown=anything.unknown)
+        by = percents[0 if flag is maximum else 1] if flag else None
+        return Heap(
+            "jvm",
+            max_bytes=amount,
+            percent=by,
+            flag=shown(setting, by) if setting else None,
+            at=setting.at if setting else None,
+            declared=True,
+            unknown=anything.unknown or flag.unknown if flag else anything.unknown,
+        )
+    default = None if amount is None or anything.hidden or declared else max(amount, initial_bytes or 0)
+    if default is not None and decide(settings, "memory").setting is None:
+        default = max(min(default, _DEFAULT_CAP_BYTES), initial_bytes or 0)
+    return Heap("jvm", declared=declared, unknown=anything.unknown, default_bytes=default)
+
+
+def _raised(initial: Decision, initial_bytes: int, *, unknown: bool) -> Heap:
+    setting = initial.setting or Setting("initial")
+    return Heap("jvm", max_bytes=initial_bytes, flag=shown(setting, 1), at=setting.at, declared=True, unknown=unknown)
+
+
+def _initial_share(settings: list[Setting], memory_bytes: int | None, heap: Heap) -> int | None:
+    share = _share(settings, "initial")
+    percent = _percent(share, None) if share.value is not None else None
+    if percent is None or memory_bytes is None:
         return None
-    try:
-        percent = float(share.value)
-    except ValueError:
+    top = heap.max_bytes if heap.declared else heap.default_bytes
+    amount = int(memory_bytes * percent / 100)
+    return amount if top is None else min(amount, top)
+
+
+def _ergonomics(memory_bytes: int, max_percent: float, min_percent: float) -> _Ergonomics:
+    smallest = int(memory_bytes * min_percent / 100)
+    if smallest < _FLOOR_BYTES:
+        return _Ergonomics(smallest, "min%")
+    largest = int(memory_bytes * max_percent / 100)
+    return _Ergonomics(largest, "max%") if largest >= _FLOOR_BYTES else _Ergonomics(_FLOOR_BYTES, "floor")
+
+
+def _share(settings: list[Setting], what: str) -> Decision:
+    """Return the percentage that counts: a fraction (JDK 8 to 24) only where no percentage is set."""
+    percentage = decide(settings, f"{what}%")
+    return percentage if percentage.setting is not None else decide(settings, f"{what}/")
+
+
+def _percent(decision: Decision, default: float | None) -> float | None:
+    """Return the percentage, None when the JVM refuses it or it is not known."""
+    setting = decision.setting
+    if setting is None:
+        return default
+    if decision.hidden or not _PERCENT.fullmatch(setting.value):
         return None
-    return int(memory_max_bytes * percent / 100) if 0 <= percent <= 100 else None
+    number = float(setting.value)
+    if setting.kind.endswith("/"):
+        return 100.0 / number if number else None
+    return number if number <= 100 else None
 
 
-def _decide(sources: list[_Source], kind: str) -> "_Flag | bool | None":
-    """Return the flag that wins, True when an unknown source may decide, None when nobody says."""
-    for source in reversed(sources):
-        if source.unknown:
-            return True
-        for flag in reversed(source.flags):
-            if flag.kind == kind:
-                return flag
-    return None
+def _memory(settings: list[Setting], around: Around) -> int | None:
+    """Return what the JVM takes for the machine's memory; -XX:MaxRAM replaces it, even above the limit."""
+    ram, container = decide(settings, "memory"), decide(settings, "container")
+    if ram.setting is not None:
+        return size(ram.value)
+    return around.node_capacity_bytes if container.value == "-" else around.memory_bytes
 
 
-def _sources(
-    variables: dict[str, tuple[str | None, str]], lines: list[tuple[str, str]], *, visible: bool
-) -> list[_Source]:
-    command = " ".join(text for _, text in lines)
-    names = [*_OWN, *_SCRIPTS, "", *_LAST]
-    sources: list[_Source] = []
-    for name in names:
-        if not name:
-            sources.append(_Source(tuple(_command_flags(lines, visible=visible))))
-        elif name in variables and not (visible and name in _SCRIPTS and name not in command):
-            text, at = variables[name]
-            sources.append(_Source((), unknown=True) if text is None else _Source(tuple(_flags(_tokens(text), at))))
-    return sources
+def _settings(view: View) -> list[Setting]:
+    """Return all flags in rising precedence."""
+    arguments = view.arguments(PROGRAMS)
+    settings: list[Setting] = []
+    for name in (*_OWN, *_SCRIPTS):
+        if arguments is None or name in _OWN:
+            settings += _of_variable(view, name)
+    if arguments is None:
+        settings += _flags(view.words(), launcher=True)
+    else:
+        settings += _of_command(arguments)
+    settings += _of_variable(view, _LAST)
+    return settings
 
 
-def _variables(env: object) -> dict[str, tuple[str | None, str]]:
-    found: dict[str, tuple[str | None, str]] = {}
-    for index, item in enumerate(env) if isinstance(env, list) else ():
-        name = item.get("name") if isinstance(item, dict) else None
-        if isinstance(name, str) and name in _VARIABLES:
-            value = item.get("value")
-            text = value if isinstance(value, str) else None if "valueFrom" in item else ""
-            found[name] = (text, f"env[{index}].value")
-    return found
+def _of_variable(view: View, name: str) -> Iterator[Setting]:
+    variable = view.environment.find(name)
+    if variable is not None:
+        own = name in _OWN or name == _LAST
+        words = split_words(variable.text, variable.at, None if own else view.environment)
+        yield from _flags(words, launcher=name not in (_LAST, "JAVA_TOOL_OPTIONS"))
+    if view.environment.may_change(name):
+        yield Setting(MAYBE)
 
 
-def _lines(raw: dict[str, Any]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for key in ("command", "args"):
-        items = raw.get(key)
-        if isinstance(items, list):
-            found.extend((f"{key}[{index}]", item) for index, item in enumerate(items) if isinstance(item, str))
-    return found
+def _of_command(words: tuple[Word, ...]) -> Iterator[Setting]:
+    """Yield the flags of `java`; behind `-jar x.jar` or a main class everything is the program's."""
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word.text in _TAKES_VALUE:
+            skip = True
+        elif word.text == "-jar" or not word.text.startswith(("-", "@", UNKNOWN)):
+            return
+        else:
+            yield from _flags((word,), launcher=True)
 
 
-def _command_flags(lines: list[tuple[str, str]], *, visible: bool) -> Iterator[_Flag]:
-    """Yield the flags of the command line; behind `-jar x.jar` or a main class everything is the program's."""
-    reading, skip = not visible, False
-    for at, text in lines:
-        # A whole argument is one token unless it is a script.
-        tokens = _tokens(text) if " " in text else [text]
-        for token in tokens:
-            if _is_java(token):
-                reading, skip = True, False
-            elif not reading:
-                continue
-            elif skip:
-                skip = False
-            elif visible and (token == "-jar" or not token.startswith(("-", "$", "@"))):  # noqa: S105 - a flag
-                reading = False
-            elif token in _TAKES_VALUE:
-                skip = True
-            else:
-                yield from _flags([token], at)
+def _flags(words: tuple[Word, ...], *, launcher: bool) -> Iterator[Setting]:
+    for text, at in words:
+        if text.startswith(UNKNOWN):
+            yield Setting(HIDDEN)
+        elif text.startswith(("@", "-XX:Flags=", "-XX:VMOptionsFile=")):
+            # A file of flags.
+            yield Setting(MAYBE)
+        elif text[:5] in ("-XX:+", "-XX:-") and text[5:] in _SWITCHES:
+            yield Setting(_SWITCHES[text[5:]], text[:4], text[4], at)
+        else:
+            for prefix, kind in (*_FLAGS, *_LAUNCHER_FLAGS) if launcher else _FLAGS:
+                if text.startswith(prefix):
+                    yield Setting(kind, prefix, text[len(prefix) :], at)
 
 
-def _flags(tokens: list[str], at: str) -> Iterator[_Flag]:
-    for token in tokens:
-        # JAVA_OPTS="-Xmx1g -Xms1g" inside a script is a variable of the script.
-        name, equals, value = token.partition("=")
-        if equals and not name.startswith("-") and value:
-            yield from _flags(_tokens(value.strip("\"'")), at)
-            continue
-        bare = token.strip("\"'")
-        if bare in ("-XX:+AlwaysPreTouch", "-XX:-AlwaysPreTouch"):
-            yield _Flag("touch", bare, bare[4], at)
-        for prefix, kind in _FLAGS:
-            if bare.startswith(prefix):
-                yield _Flag(kind, bare, bare[len(prefix) :], at)
+def read_heap(raw: dict[str, Any], image: str | None, memory_max_bytes: int | None) -> Heap | None:
+    """Return the heap of a container that runs a JVM, None for any other."""
+    from auditor.runtimes.read import read_heap as read_any
 
-
-@lru_cache(maxsize=2048)
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(_TOKEN.findall(text))
-
-
-def _tokens(text: str) -> list[str]:
-    return list(_split(text))
-
-
-def _is_java(token: str) -> bool:
-    return token == "java" or token.endswith("/java")  # noqa: S105 - a command
-
-
-@lru_cache(maxsize=2048)
-def _is_java_image(image: str) -> bool:
-    name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    return name in _IMAGES
+    heap = read_any(raw, image, Around(None, None, memory_max_bytes, None, None, {}))
+    return heap if heap is not None and heap.runtime == "jvm" else None

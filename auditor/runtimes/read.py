@@ -1,0 +1,131 @@
+"""Which runtime a container has, and what it was told about memory.
+
+A runtime is recognised by a command that is visible, else by an image of a list, else by a variable that only it reads.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from auditor.runtimes import dotnet, go, jvm, nodejs, stores
+from auditor.runtimes.environment import config_map, mappings
+from auditor.runtimes.model import Around, Heap
+from auditor.runtimes.view import View, image_name, origin, read_view
+
+
+class _Runtime(NamedTuple):
+    programs: frozenset[str]
+    images: frozenset[str]
+    variables: frozenset[str]
+    read: Callable[[View], Heap]
+
+
+_RUNTIMES = (
+    _Runtime(jvm.PROGRAMS, jvm.IMAGES, jvm.VARIABLES, jvm.read),
+    _Runtime(nodejs.PROGRAMS, nodejs.IMAGES, nodejs.VARIABLES, nodejs.read),
+    _Runtime(dotnet.PROGRAMS, frozenset(), dotnet.VARIABLES, dotnet.read),
+    _Runtime(stores.REDIS_PROGRAMS, stores.REDIS_IMAGES, stores.REDIS_VARIABLES, stores.read_redis),
+    _Runtime(stores.MEMCACHED_PROGRAMS, stores.MEMCACHED_IMAGES, stores.MEMCACHED_VARIABLES, stores.read_memcached),
+    _Runtime(stores.POSTGRESQL_PROGRAMS, stores.POSTGRESQL_IMAGES, stores.POSTGRESQL_VARIABLES, stores.read_postgresql),
+    _Runtime(go.PROGRAMS, go.IMAGES, go.VARIABLES, go.read),
+)
+_PROGRAMS = frozenset(name for runtime in _RUNTIMES for name in runtime.programs)
+_VARIABLES = frozenset(name for runtime in _RUNTIMES for name in runtime.variables)
+_MENTION = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(_PROGRAMS | _VARIABLES)))})(?![\w-])")
+# What images of a list also run: clients, and the words of scripts that wait for something.
+_OTHERS = frozenset(
+    (
+        *("redis-cli", "valkey-cli", "keydb-cli", "redis-sentinel", "redis-benchmark", "psql", "pg_isready", "pg_dump"),
+        *("pg_dumpall", "pg_restore", "pg_basebackup", "createdb", "dropdb", "keytool", "python", "python3", "perl"),
+        *("ruby", "php", "nginx", "sleep", "tail", "cat", "curl", "wget", "nc", "echo", "printf", "true", "false"),
+        *(
+            "test",
+            "[",
+            "[[",
+            "exit",
+            "done",
+            "fi",
+            "set",
+            "cd",
+            "cp",
+            "mv",
+            "rm",
+            "ln",
+            "ls",
+            "chmod",
+            "chown",
+            "mkdir",
+        ),
+        *("grep", "sed", "awk", "date", "trap", "wait"),
+    )
+)
+
+
+def read_heap(raw: dict[str, Any], image: str | None, around: Around) -> Heap | None:
+    """Return what a container tells its runtime about memory, None when no runtime is recognised."""
+    if (image is None or _runtime_of_image(image) is None) and not _has_sign(raw, around):
+        return None
+    view = read_view(raw, image, around)
+    runtime = _choose(view)
+    if runtime is None:
+        return None
+    heap = runtime.read(view)
+    if heap.flag is None or heap.at is None:
+        return heap
+    return msgspec.structs.replace(heap, at=origin(raw, view, heap.flag, heap.at))
+
+
+def _choose(view: View) -> _Runtime | None:
+    for runtime in _RUNTIMES:
+        if view.arguments(runtime.programs) is not None:
+            return runtime
+    if view.image is not None and not view.runs_only(_OTHERS):
+        found = _runtime_of_image(view.image)
+        if found is not None:
+            return found
+    names = view.environment.variables.keys()
+    return next((runtime for runtime in _RUNTIMES if not names.isdisjoint(runtime.variables)), None)
+
+
+@lru_cache(maxsize=4096)
+def _runtime_of_image(image: str) -> _Runtime | None:
+    if image.startswith(dotnet.IMAGE_PREFIX):
+        return next(runtime for runtime in _RUNTIMES if runtime.read is dotnet.read)
+    name = image_name(image)
+    return next((runtime for runtime in _RUNTIMES if name in runtime.images), None)
+
+
+def _has_sign(raw: dict[str, Any], around: Around) -> bool:
+    """Return whether a command or variable of a runtime may be there: cheap, as most containers have none."""
+    env = raw.get("env")
+    if env.__class__ is list:
+        for item in env:
+            if item.__class__ is dict:
+                name = item.get("name")
+                if name.__class__ is str and name in _VARIABLES:
+                    return True
+    for key in ("command", "args"):
+        texts = raw.get(key)
+        if texts.__class__ is list:
+            for text in texts:
+                if text.__class__ is str and (
+                    text.rpartition("/")[2] in _PROGRAMS
+                    or ((" " in text or "\n" in text or "=" in text) and _mentions(text))
+                ):
+                    return True
+    return "envFrom" in raw and any(name in _VARIABLES for name in _names_from(raw, around))
+
+
+@lru_cache(maxsize=4096)
+def _mentions(text: str) -> bool:
+    return _MENTION.search(text) is not None
+
+
+def _names_from(raw: dict[str, Any], around: Around) -> Iterator[str]:
+    for _, item in mappings(raw.get("envFrom")):
+        prefix = item.get("prefix")
+        for key in config_map(item.get("configMapRef"), around) or ():
+            yield f"{prefix if isinstance(prefix, str) else ''}{key}"
