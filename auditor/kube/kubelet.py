@@ -203,10 +203,10 @@ class _Reader:
             self._wrong((key,), "a list", value)
             return default
         for index, item in enumerate(value):
-            if not isinstance(item, str):
+            if item is not None and not isinstance(item, str):
                 self._wrong((key, index), "a string", item)
                 return default
-        return tuple(value)
+        return tuple(item or "" for item in value)
 
     def gates(self) -> tuple[tuple[str, bool], ...]:
         found: list[tuple[str, bool]] = []
