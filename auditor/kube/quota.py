@@ -131,7 +131,7 @@ def _hard(raw: dict[Any, Any]) -> Amounts | Fault:
             return Fault(path, f'{at}: Invalid value: "{quantity.text}": {quantity.problem}')
         if quantity.nanos < 0:
             return Fault(path, f'{at}: Invalid value: "{quantity.text}": must be greater than or equal to 0')
-        if key == "pods" and quantity.milli % 1000:
+        if key in _COUNTS and quantity.milli % 1000:
             return Fault(path, f'{at}: Invalid value: "{quantity.text}": must be an integer')
         amounts[key] = quantity.milli
     return amounts
