@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from auditor.baseline import load_baseline
 from auditor.config import Config, ConfigError, Selection, find_config, load_config
 from auditor.engine import Besides, Plan, assemble
-from auditor.facts.build import FactOptions
-from auditor.facts.model import Record
+from auditor.facts.options import FactOptions
+from auditor.facts.record import Record
 from auditor.findings import Report, severity_rank
 from auditor.kube.versions import parse_target
 from auditor.policy.keys import PROFILES
@@ -56,6 +56,10 @@ class Options:
     """Worker processes; the number of usable cores by default. The result is the same for any number."""
     keep_records: bool = False
     """Keep the facts of every workload."""
+    complete: bool = False
+    """The input is a whole cluster: what is missing in it is missing."""
+    node: str | None = None
+    """Tell the facts as they are on this Node of the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,11 @@ def run(
     found = discover(paths, (*config.exclude, *options.exclude), stdin)
     template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
     read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
-    task = Task(plan=plan, read=read, keep_records=options.keep_records)
-    judged, unusable = judge_files(found.files, task, options.jobs or usable_cores(), progress or _silent)
-    besides = Besides(skipped=(*found.skipped, *unusable), notes=found.notes)
-    report = assemble(judged, plan, baseline, version("kube-memory-auditor"), besides)
-    records = tuple(record for part in judged for record in part.records)
+    task = Task(plan=plan, read=read, keep_records=options.keep_records, complete=options.complete, node=options.node)
+    work = judge_files(found.files, task, options.jobs or usable_cores(), progress or _silent)
+    besides = Besides(skipped=(*found.skipped, *work.skipped), notes=(*found.notes, *work.notes))
+    report = assemble(work.judged, plan, baseline, version("kube-memory-auditor"), besides)
+    records = tuple(record for part in work.judged for record in part.records)
     return Audit(report=report, records=records, fail_on=config.fail_on)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from auditor.expressions.cel import FUNCTIONS
 from auditor.expressions.types import fields_of, is_struct
 from auditor.facts import model
-from auditor.facts.model import SCOPES
+from auditor.facts.record import SCOPES
 from auditor.policy.expressions import facts_in
 from auditor.policy.keys import schema
 from auditor.policy.load import load_policies, shipped_folder

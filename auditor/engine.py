@@ -4,24 +4,28 @@ Pure: no clock, no network, no printing, no files. `judge_objects` works on one 
 `assemble` joins what they gave, in any order, into one report that is the same bytes for any number of workers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
 
 import msgspec
 
 from auditor.baseline import Baseline, apply_baseline
 from auditor.config import Selection
 from auditor.facts.build import FactOptions, build_record
-from auditor.facts.context import Context
-from auditor.facts.model import Path, Record
+from auditor.facts.context import Context, is_context
+from auditor.facts.members import Member, member_of
+from auditor.facts.model import Path
+from auditor.facts.record import Record, WideRecord
+from auditor.facts.surroundings import wide_records
 from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef
-from auditor.identity import fingerprint, parse_path, path_text, value_at
+from auditor.identity import fingerprint, parse_path, path_text
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Program
-from auditor.sources.model import Object
+from auditor.sources.comments import own_comments
+from auditor.sources.model import Comment, Object
 from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive, waiver_notes
+from auditor.yielding import without_yielding
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -46,6 +50,10 @@ class Judged(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     records: tuple[Record, ...] = ()
     """Only when asked for."""
+    members: tuple[Member, ...] = ()
+    """What the workloads add to sums; only when something in their cluster needs it."""
+    root: int = 0
+    """Which PATH argument, that is which cluster, they belong to."""
     objects: int = 0
     workloads: int = 0
     containers: int = 0
@@ -83,14 +91,18 @@ class Judge:
         findings: list[Finding] = []
         skipped: list[Skipped] = []
         records: list[Record] = []
+        members: list[Member] = []
         waivers = _FileWaivers(self._plan, objects)
         workloads = containers = 0
+        summed, targets = context.wide, context.targets
         for obj in objects:
             if obj.pod_path is None:
                 continue
             record = build_record(obj, context, self._plan.target, self._plan.options)
             workloads += 1
             containers += len(record.containers)
+            if summed:
+                members.append(member_of(obj, record, targets))
             skipped.extend(_problem(obj, problem.path, problem.reason) for problem in record.problems)
             found, failed = self._judge_record(obj, record)
             skipped.extend(failed)
@@ -102,13 +114,33 @@ class Judge:
             skipped=tuple(skipped),
             notes=tuple(waivers.notes()),
             records=tuple(records),
+            members=tuple(members),
             objects=len(objects),
             workloads=workloads,
             containers=containers,
             used_waivers=tuple(sorted(waivers.used)),
         )
 
-    def _judge_record(self, obj: Object, record: Record) -> tuple[list[Finding], list[Skipped]]:
+    def judge_surroundings(self, context: Context, members: Sequence[Member]) -> Judged:
+        """Judge what stands around the pods of one cluster, whose workloads have all been judged."""
+        findings: list[Finding] = []
+        skipped: list[Skipped] = []
+        notes: list[str] = []
+        used: set[str] = set()
+        by_file: dict[str, list[tuple[Object, WideRecord]]] = {}
+        for obj, record in wide_records(context, members, self._plan.target):
+            by_file.setdefault(obj.file, []).append((obj, record))
+        for pairs in by_file.values():
+            waivers = _FileWaivers(self._plan, [obj for obj, _ in pairs], own=True)
+            for obj, record in pairs:
+                found, failed = self._judge_record(obj, record)
+                skipped.extend(failed)
+                findings.extend(waivers.apply(obj, found))
+            notes.extend(waivers.notes())
+            used |= waivers.used
+        return Judged(tuple(findings), tuple(skipped), tuple(notes), used_waivers=tuple(sorted(used)))
+
+    def _judge_record(self, obj: Object, record: Record | WideRecord) -> tuple[list[Finding], list[Skipped]]:
         verdicts: list[Verdict] = []
         failed: list[Skipped] = []
         for answer in self.program(obj.namespace, obj.kind).judge(record):
@@ -123,14 +155,17 @@ class Judge:
 class _FileWaivers:
     """The waivers that can cover findings of one file, and which of them did."""
 
-    def __init__(self, plan: Plan, objects: Sequence[Object]) -> None:
+    def __init__(self, plan: Plan, objects: Sequence[Object], *, own: bool = False) -> None:
+        """Take the comments of the file, or with `own` those that each object keeps as its own."""
         self._plan = plan
         self.used: set[str] = set()
         self._inline: list[Waiver] = []
         self._notes: list[str] = []
+        self._annotated: set[int] = set()
         self._by_line: dict[int, tuple[Waiver, ...]] = {}
-        if plan.use_waivers and objects and objects[0].comments:
-            self._by_line, notes = comment_waivers(objects[0].comments, objects[0].file)
+        if plan.use_waivers and objects and any(obj.comments for obj in objects):
+            comments = [c for obj in objects for c in obj.comments] if own else _left_to_workloads(objects)
+            self._by_line, notes = comment_waivers(tuple(dict.fromkeys(comments)), objects[0].file)
             self._inline.extend(waiver for line in self._by_line.values() for waiver in line)
             self._notes.extend(notes)
 
@@ -139,8 +174,11 @@ class _FileWaivers:
         if not self._plan.use_waivers:
             return findings
         own, notes = annotation_waivers(obj)
-        self._inline.extend(own)
-        self._notes.extend(notes)
+        if obj.line not in self._annotated:
+            # An object may be judged in several scopes.
+            self._annotated.add(obj.line)
+            self._inline.extend(own)
+            self._notes.extend(notes)
         if not (own or self._by_line or self._plan.waivers):
             return findings
         result = []
@@ -158,58 +196,10 @@ class _FileWaivers:
         return self._notes + waiver_notes(self._inline, self.used, self._plan.today)
 
 
-def without_yielding(verdicts: Sequence[Verdict], record: Record, data: Mapping[str, Any]) -> list[Verdict]:
-    """Return the verdicts on one workload without those that yield to another one: one fact, one finding.
-
-    A verdict yields to one of a policy in its `yields_to` about the same subject, or when one of the two is about the
-    pod itself, or when one is about a memory volume that the other's container writes.
-    """
-    if not any(verdict.policy.yields_to for verdict in verdicts):
-        return list(verdicts)
-    rules = _Yielding(verdicts, record, data)
-    return [verdict for verdict in verdicts if not rules.silent(verdict)]
-
-
-class _Yielding:
-    """Which of one workload's verdicts are silent; a class, since a closure that calls itself is a cycle of garbage."""
-
-    def __init__(self, verdicts: Sequence[Verdict], record: Record, data: Mapping[str, Any]) -> None:
-        self._by_policy: dict[str, list[Verdict]] = {}
-        for verdict in verdicts:
-            self._by_policy.setdefault(verdict.policy.id, []).append(verdict)
-        self._writes = {(container.name, name) for container in record.containers for name in container.tmpfs_volumes}
-        self._data = data
-        self._silent: dict[int, bool] = {}
-
-    def silent(self, verdict: Verdict) -> bool:
-        """Return whether another verdict that is told itself tells this one's fact; `yields_to` has no cycles."""
-        if id(verdict) not in self._silent:
-            names = verdict.policy.yields_to
-            others = (other for name in names for other in self._by_policy.get(name, ()))
-            silent = any(
-                _overlap(verdict, other, self._writes, self._data) and not self.silent(other) for other in others
-            )
-            self._silent[id(verdict)] = silent
-        return self._silent[id(verdict)]
-
-
-def _overlap(one: Verdict, other: Verdict, writes: set[tuple[str, str]], data: Mapping[str, Any]) -> bool:
-    left, right = one.subject, other.subject
-    if {left.type, right.type} == {"container", "volume"}:
-        return (left.name, right.name) in writes or (right.name, left.name) in writes
-    if left != right:
-        return "pod" in (left.type, right.type)
-    if other.policy.scope != "quantity":
-        return True
-    if one.policy.scope == "quantity":
-        return one.at == other.at
-    # An absent limit is explained by a misspelt limit, not by a misspelt request.
-    absent = value_at(data, (*left.path, *parse_path(one.at))) is None
-    return not absent or _block(one.at) == _block(other.at)
-
-
-def _block(at: str) -> str:
-    return "limits" if "limit" in at.lower() else "requests"
+def _left_to_workloads(objects: Sequence[Object]) -> list[Comment]:
+    """Return the comments of a file without those that belong to objects around the pods, which are judged later."""
+    elsewhere = {c for obj in objects if is_context(obj) for c in own_comments(obj, objects)}
+    return [comment for comment in objects[0].comments if comment not in elsewhere]
 
 
 def _finding(obj: Object, verdict: Verdict) -> Finding:

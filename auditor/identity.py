@@ -4,7 +4,8 @@ import hashlib
 import re
 from typing import Any
 
-from auditor.facts.model import Path, Subject
+from auditor.facts.model import Path
+from auditor.facts.record import Subject
 from auditor.sources.model import Object
 
 FINGERPRINT_VERSION = 1

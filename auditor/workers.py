@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 from auditor.engine import Judge, Judged, Plan
-from auditor.facts.context import Context
-from auditor.findings import Place, Skipped
-from auditor.sources.model import InputFile, Object, Path
+from auditor.facts.context import Context, is_context, without_namespace
+from auditor.findings import Skipped
+from auditor.sources.comments import own_comments
+from auditor.sources.model import InputFile, Object
+from auditor.sources.places import with_kept_places
 from auditor.sources.read import CONTEXT_PATTERN, ReadOptions, file_bytes, read_file
 
 _BATCH_BYTES = 1 << 18
@@ -37,23 +40,23 @@ class Task:
     plan: Plan
     read: ReadOptions
     keep_records: bool = False
+    complete: bool = False
+    """Whether each PATH argument is said to be a whole cluster."""
+    node: str | None = None
+    """The one node that facts are asked for."""
     contexts: tuple[Context, ...] = ()
     """One for each PATH argument."""
 
 
 @dataclass(frozen=True, slots=True)
-class FixedPlace:
-    """The locator of an object that left its text behind: every path is at the object's own line."""
+class Work:
+    """What judging files gave."""
 
-    start: Place
-
-    def place(self, path: Path) -> Place:  # noqa: ARG002 - the interface of Locator
-        """Return where the object starts."""
-        return self.start
-
-    def alias_place(self, path: Path) -> Place | None:  # noqa: ARG002 - the interface of Locator
-        """Return None."""
-        return None
+    judged: list[Judged]
+    """In the order of the files, then of the PATH arguments' surroundings."""
+    skipped: list[Skipped]
+    """What makes a context object unusable."""
+    notes: list[str]
 
 
 class _Worker:
@@ -88,7 +91,10 @@ def judge_file(file: InputFile, task: Task, judge: Judge) -> Judged:
     result = read_file(file, task.read)
     judged = judge.judge_objects(result.objects, task.contexts[file.root], keep_records=task.keep_records)
     return msgspec.structs.replace(
-        judged, skipped=(*result.skipped, *judged.skipped), foreign_documents=result.foreign_documents
+        judged,
+        skipped=(*result.skipped, *judged.skipped),
+        foreign_documents=result.foreign_documents,
+        root=file.root,
     )
 
 
@@ -102,16 +108,29 @@ def _context_batch(files: Sequence[InputFile]) -> bytes:
         content = file_bytes(file)
         if content is None or not CONTEXT_PATTERN.search(content):
             continue
-        context_objects = [
-            obj for obj in read_file(replace(file, content=content), task.read).objects if not obj.pod_path
-        ]
-        found.extend((file.root, _without_text(obj)) for obj in context_objects)
+        objects = read_file(replace(file, content=content), task.read).objects
+        found.extend((file.root, _alone(obj, objects)) for obj in objects if is_context(obj))
     return pickle.dumps(found)
 
 
-def _without_text(obj: Object) -> Object:
-    """Return the object with a locator that crosses processes: it knows only where the object starts."""
-    return replace(obj, locator=FixedPlace(obj.locator.place(obj.path)), comments=())
+def _alone(obj: Object, objects: Sequence[Object]) -> Object:
+    """Return a context object without its text, with the places and comments that it needs by itself."""
+    # A Node's status lists every image.
+    keys = tuple(obj.data) if obj.kind == "KubeletConfiguration" else ("spec",)
+    kept = with_kept_places(obj, () if obj.kind in _PLACELESS else keys)
+    return replace(kept, comments=own_comments(obj, objects), data=_needed(obj))
+
+
+_PLACELESS = frozenset(("ConfigMap", "Node", "Namespace", "RuntimeClass", "PriorityClass"))
+_NODE_STATUS = ("capacity", "allocatable", "nodeInfo")
+
+
+def _needed(obj: Object) -> dict[str, Any]:
+    """Return the data of a Node without what makes it large: images, conditions, volumes."""
+    status = obj.data.get("status")
+    if obj.kind != "Node" or not isinstance(status, dict):
+        return obj.data
+    return obj.data | {"status": {key: status[key] for key in _NODE_STATUS if key in status}}
 
 
 def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
@@ -126,21 +145,12 @@ def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
     return [tuple(batch) for batch in batches]
 
 
-def judge_files(
-    files: Sequence[InputFile], task: Task, jobs: int, progress: Progress
-) -> tuple[list[Judged], list[Skipped]]:
-    """Judge all files in `jobs` processes, context objects first; results are in the order of the files.
+def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> Work:
+    """Judge all files in `jobs` processes: context objects are read first, and judged last.
 
-    Returns the results and what makes a context object unusable.
+    Raises ValueError for a node that is not in the input.
     """
-    roots = 1 + max((file.root for file in files), default=0)
-    objects: list[list[Object]] = [[] for _ in range(roots)]
-    for part, crashed in _run(_context_batch, files, task, jobs, lambda _: None):
-        # A file that crashes here crashes again below, and is told there.
-        for root, obj in [] if crashed else pickle.loads(part):  # noqa: S301 - written by our own worker
-            objects[root].append(obj)
-    built = [Context.build(some) for some in objects]
-    task = replace(task, contexts=tuple(context for context, _ in built))
+    task, unusable, notes = _with_contexts(files, task, jobs)
     judged: list[Judged] = []
     for part, crashed in _run(_judge_batch, files, task, jobs, progress):
         if crashed:
@@ -148,7 +158,44 @@ def judge_files(
             judged.append(Judged(skipped=(skipped,)))
         else:
             judged.extend(msgspec.msgpack.decode(part, type=list[Judged]))
-    return judged, [item for _, skipped in built for item in skipped]
+    around = Judge(task.plan)
+    for root, context in enumerate(task.contexts):
+        if context.wide:
+            members = [member for part in judged if part.root == root for member in part.members]
+            judged.append(around.judge_surroundings(context, members))
+    return Work(judged, unusable, notes)
+
+
+def _with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Task, list[Skipped], list[str]]:
+    """Return the task with the context of each PATH argument, what is unusable in them, and what a reader must know."""
+    roots = 1 + max((file.root for file in files), default=0)
+    objects: list[list[Object]] = [[] for _ in range(roots)]
+    for part, crashed in _run(_context_batch, files, task, jobs, lambda _: None):
+        # A file that crashes here crashes again when it is judged, and is told there.
+        for root, obj in [] if crashed else pickle.loads(part):  # noqa: S301 - written by our own worker
+            objects[root].append(obj)
+    built = [Context.build(some, task.plan.target.minor) for some in objects]
+    contexts = [replace(context, complete=task.complete) for context, _ in built]
+    if task.node is not None:
+        contexts = _on_node(contexts, task.node)
+    lost = sum(without_namespace(some) for some in objects)
+    verb = (
+        "object of the context names no namespace and joins"
+        if lost == 1
+        else "objects of the context name no namespace and join"
+    )
+    notes = [f"{lost} {verb} no workload: give --namespace"] if lost else []
+    return replace(task, contexts=tuple(contexts)), [item for _, skipped in built for item in skipped], notes
+
+
+def _on_node(contexts: Sequence[Context], name: str) -> list[Context]:
+    """Return the contexts reduced to a node where they have it. Raises ValueError when none has."""
+    if not any(held.value.name == name for context in contexts for held in context.nodes):
+        known = ", ".join(held.value.name for context in contexts for held in context.nodes)
+        raise ValueError(
+            f"--node {name}: no such Node in the input; " + (f"nodes are {known}" if known else "it has none")
+        )
+    return [context.on_node(name) for context in contexts]
 
 
 _Work = Callable[[Sequence[InputFile]], bytes]

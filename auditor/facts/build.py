@@ -2,25 +2,24 @@
 
 from typing import Any
 
-from auditor.facts.containers import PodView, container_facts, memory_max
+import msgspec
+
+from auditor.facts.containers import PodView, container_facts, is_sidecar, memory_max
 from auditor.facts.context import Context
-from auditor.facts.model import (
-    AdmissionFacts,
-    ContainerFacts,
-    HeldQuantity,
-    Path,
-    Problem,
-    Record,
-    Subject,
-    VolumeFacts,
-)
+from auditor.facts.injected import injected
+from auditor.facts.model import AdmissionFacts, ContainerFacts, Path, PodFacts, VolumeFacts
+from auditor.facts.on_nodes import PodOnNode, indistinguishable, on_nodes, possible_nodes, swappable_on
 from auditor.facts.options import FactOptions
-from auditor.facts.pods import pod_facts, workload_facts
-from auditor.facts.quantities import quantity_facts
-from auditor.facts.volumes import Surroundings, Volume, read_volumes, volume_facts, writable_mounts
-from auditor.kube.admission import Pod, admit, rules_of
+from auditor.facts.pods import PodAround, PodSums, pod_facts, pod_sums, tmpfs_total, workload_facts
+from auditor.facts.quantities import quantity_facts, units_mixed
+from auditor.facts.record import HeldQuantity, OnNodes, Problem, Record, Subject
+from auditor.facts.volumes import Surroundings, Volume, Writer, read_volumes, volume_facts, writable_mounts
+from auditor.kube.admission import Pod, Rules, admit, rules_of
+from auditor.kube.nodes import Node, NodeGroup
 from auditor.kube.objects import Container, kind_word
-from auditor.kube.oom import oom_pod
+from auditor.kube.oom import OomPod, oom_pod
+from auditor.kube.priority import default_class, is_critical, is_node_critical, pod_priority
+from auditor.kube.resize import PodStatus, read_status
 from auditor.kube.resources import counted
 from auditor.kube.versions import Target
 from auditor.sources.model import Object
@@ -30,47 +29,139 @@ __all__ = ["FactOptions", "build_record"]
 _DEFAULT_OPTIONS = FactOptions()
 
 
+class _Judged(msgspec.Struct, frozen=True):
+    """The target, the context and the options: what every workload is held against."""
+
+    context: Context
+    target: Target
+    rules: Rules
+    options: FactOptions
+
+
+class _Admitted(msgspec.Struct, frozen=True):
+    """One workload's pod as admitted, before its nodes are looked at."""
+
+    obj: Object
+    spec: dict[str, Any]
+    pod: Pod
+    some: list[Container]
+    """Its containers without ephemeral ones."""
+    status: PodStatus | None
+    sums: PodSums
+    volumes: list[Volume]
+    priority: int | None
+
+
+class _Placed(msgspec.Struct, frozen=True):
+    """What the nodes that the pod may run on make of it."""
+
+    around: Surroundings
+    nodes: tuple[OnNodes, ...]
+    possible: tuple[Node, ...]
+    oom: OomPod
+    """By the capacity that all nodes agree on."""
+
+
 def build_record(obj: Object, context: Context, target: Target, options: FactOptions = _DEFAULT_OPTIONS) -> Record:
     """Return all facts about the pods that an object makes; one without pods gives a record without containers."""
-    pod_path = obj.pod_path or ()
     problems: list[Problem] = []
-    spec = _pod_spec(obj.data, pod_path, problems)
-    rules = rules_of(target)
-    ranges = context.limit_ranges.get(obj.namespace, ()) if obj.namespace is not None else ()
-    pod = admit(spec, rules, ranges, context.overheads)
-    problems.extend(Problem((*pod_path, *fault.path), fault.reason) for fault in pod.faults)
-    some = counted(pod.containers)
-    facts = pod_facts(pod, spec, some, rules)
-    volumes = read_volumes(spec.get("volumes"), pod_path, problems)
-    view = PodView(
-        pod.pod_level,
-        oom_pod(
-            some,
-            pod.pod_level,
-            facts.qos_class if pod.memory_known else None,
-            node_critical=spec.get("priorityClassName") == "system-node-critical",
-            capacity_bytes=context.capacity_bytes,
-            minor=target.minor,
-        ),
-        pod.windows,
-        sum(1 for container in some if container.type == "app") > 1,
-        options,
-        {volume.name: volume for volume in volumes if volume.medium == "Memory"},
-    )
-    around = Surroundings(
-        facts.memory_max_bytes, pod.windows, rules.sized_tmpfs, context.allocatables_bytes, facts.qos_class is not None
-    )
-    containers, volume_list = _parts(pod.containers, view, volumes, around)
+    by = _Judged(context, target, rules_of(target), options)
+    admitted = _admitted(obj, by, problems)
+    placed = _placed(admitted, by)
+    pod_path = obj.pod_path or ()
+    containers, volumes = _parts(admitted, placed, by)
+    quantities = _quantities(admitted.pod, admitted.volumes, pod_path)
     return Record(
-        workload_facts(obj, spec, context),
-        facts,
+        workload_facts(obj, admitted.spec, context),
+        _pod_facts(admitted, placed, by, quantities, {volume.name for volume in volumes if volume.writers}),
         containers,
-        volume_list,
-        _quantities(pod, volumes, pod_path),
-        _admission(pod),
+        volumes,
+        quantities,
+        _admission(admitted.pod),
+        admitted.pod.quotas,
+        placed.nodes,
         tuple(problems),
         pod_path,
     )
+
+
+def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
+    pod_path, context = obj.pod_path or (), by.context
+    spec = _pod_spec(obj.data, pod_path, problems)
+    space = obj.namespace
+    ranges = context.limit_ranges.get(space, ()) if space is not None and context.limit_ranges else ()
+    quotas = context.quotas.get(space, ()) if space is not None and context.quotas else ()
+    default = default_class(context.priorities) if context.priorities else None
+    pod = admit(
+        spec,
+        by.rules,
+        [held.value for held in ranges],
+        context.overheads,
+        [held.value for held in quotas],
+        default_class=default.name if default else "",
+    )
+    problems.extend(Problem((*pod_path, *fault.path), fault.reason) for fault in pod.faults)
+    some = counted(pod.containers)
+    status = None
+    if obj.kind == "Pod" and "status" in obj.data and by.target.enabled("InPlacePodVerticalScaling"):
+        status = read_status(obj.data["status"])
+    return _Admitted(
+        obj,
+        spec,
+        pod,
+        some,
+        status,
+        pod_sums(pod, some, status, by.target),
+        read_volumes(spec.get("volumes"), pod_path, problems),
+        pod_priority(spec, context.priorities),
+    )
+
+
+def _placed(of: _Admitted, by: _Judged) -> _Placed:
+    groups, possible = ((), ()) if of.pod.windows else possible_nodes(of.spec, by.context)
+    metadata = of.obj.pod_metadata if groups or "priorityClassName" in of.spec else None
+    node_critical = is_node_critical(of.spec, metadata, of.priority) is True
+    around = _around(of, by.rules, groups)
+    nodes: tuple[OnNodes, ...] = ()
+    if groups:
+        critical = is_critical(of.spec, metadata, of.priority) is True
+        sums = of.sums
+        seen = PodOnNode(
+            of.pod, of.some, sums.qos, sums.request, sums.limit, critical, node_critical, of.volumes, around, by.target
+        )
+        nodes = on_nodes(seen, groups)
+        around = msgspec.structs.replace(around, swappable_on=swappable_on(nodes, groups))
+    oom = oom_pod(
+        of.some,
+        of.pod.pod_level,
+        of.sums.qos if of.pod.memory_known else None,
+        node_critical=node_critical,
+        capacity_bytes=_agreed(group.settings.capacity_bytes for group in groups) if groups else None,
+        minor=by.target.minor,
+    )
+    return _Placed(around, nodes, possible, oom)
+
+
+def _agreed(values: Any) -> int | None:
+    """Return the value that all agree on, None where they do not."""
+    different = set(values)
+    return different.pop() if len(different) == 1 else None
+
+
+def _around(of: _Admitted, rules: Rules, groups: tuple[NodeGroup, ...]) -> Surroundings:
+    sizes = {group.settings.allocatable_bytes for group in groups} if groups else set()
+    return Surroundings(
+        of.sums.memory_max_bytes,
+        of.pod.windows,
+        rules.sized_tmpfs,
+        () if None in sizes else tuple(sorted(size for size in sizes if size is not None)),
+        of.sums.qos is not None,
+        frozenset(key for container in of.some for key in container.requests if key[0] == "h") if of.volumes else _NONE,
+        None,
+    )
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 def _pod_spec(data: dict[str, Any], pod_path: Path, problems: list[Problem]) -> dict[str, Any]:
@@ -88,19 +179,66 @@ def _pod_spec(data: dict[str, Any], pod_path: Path, problems: list[Problem]) -> 
     return node if isinstance(node, dict) and pod_path else {}
 
 
-def _parts(
-    containers: tuple[Container, ...], view: PodView, volumes: list[Volume], around: Surroundings
-) -> tuple[tuple[ContainerFacts, ...], tuple[VolumeFacts, ...]]:
-    writers: dict[str, list[tuple[str, int | None]]] = {volume.name: [] for volume in volumes}
+def _parts(of: _Admitted, placed: _Placed, by: _Judged) -> tuple[tuple[ContainerFacts, ...], tuple[VolumeFacts, ...]]:
+    view = _view(of, placed, by)
+    writers: dict[str, list[Writer]] = {volume.name: [] for volume in of.volumes}
     found: list[ContainerFacts] = []
-    for container in containers:
+    for container in of.pod.containers:
         maximum = memory_max(container, view)
         mounts = writable_mounts(container) if writers else ()
         for name in mounts:
             if name in writers:
-                writers[name].append((container.name, maximum))
+                writers[name].append(Writer(container.name, maximum, container.type in ("app", "sidecar")))
         found.append(container_facts(container, view, maximum, mounts))
-    return tuple(found), tuple(volume_facts(volume, writers[volume.name], around) for volume in volumes)
+    return tuple(found), tuple(volume_facts(volume, writers[volume.name], placed.around) for volume in of.volumes)
+
+
+def _view(of: _Admitted, placed: _Placed, by: _Judged) -> PodView:
+    demands: dict[str, list[str]] = {}
+    for quota, key, name in of.pod.unspecified:
+        if key.endswith("memory"):
+            demands.setdefault(name, []).append(f"{key} for {quota}")
+    return PodView(
+        of.pod.pod_level,
+        placed.oom,
+        of.pod.windows,
+        _several_apps(of.some),
+        by.options,
+        {volume.name: volume for volume in of.volumes if volume.medium == "Memory"},
+        of.status,
+        {name: ", ".join(words) for name, words in demands.items()},
+        of.sums.memory_max_bytes,
+        by.context.config_maps.get(of.obj.namespace, {}) if of.obj.namespace is not None else {},
+        _agreed(placed.around.allocatables_bytes) if placed.around.allocatables_bytes else None,
+        placed.nodes,
+    )
+
+
+def _several_apps(some: list[Container]) -> bool:
+    return sum(1 for container in some if container.type == "app") > 1
+
+
+def _pod_facts(
+    of: _Admitted, placed: _Placed, by: _Judged, quantities: tuple[HeldQuantity, ...], written: set[str]
+) -> PodFacts:
+    several = _several_apps(of.some)
+    sizes = [node.allocatable_bytes for node in placed.possible]
+    around = PodAround(
+        target=by.target,
+        status=of.status,
+        fixed_qos=by.rules.fixed_qos,
+        sidecar_names=frozenset(c.name for c in of.some if is_sidecar(c, several_apps=several, options=by.options)),
+        priority=of.priority,
+        largest_node_bytes=max((size for size in sizes if size is not None), default=None)
+        if None not in sizes
+        else None,
+        injected=injected(of.obj, of.spec, of.pod, by.context),
+        nodes=placed.nodes,
+        indistinguishable=indistinguishable(placed.nodes, of.some),
+        units_mixed=units_mixed(quantities, len(of.obj.pod_path or ())),
+        tmpfs_size_limit_bytes=tmpfs_total(of.volumes, written) if of.volumes else None,
+    )
+    return pod_facts(of.pod, of.spec, of.some, of.sums, around)
 
 
 def _quantities(pod: Pod, volumes: list[Volume], pod_path: Path) -> tuple[HeldQuantity, ...]:

@@ -5,12 +5,18 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from auditor.facts.model import ContainerFacts, HeapFacts
-from auditor.facts.options import FactOptions, known_sidecar
+from auditor.facts.options import FactOptions
+from auditor.facts.pods import hugepages_alone, hugepages_mismatch
+from auditor.facts.record import OnNodes
 from auditor.facts.volumes import Volume
 from auditor.kube.cgroup import container_memory_max
 from auditor.kube.objects import Container, Resources
 from auditor.kube.oom import OomPod, oom_score_adj
-from auditor.runtimes.jvm import read_heap
+from auditor.kube.resize import PodStatus, actuated
+from auditor.runtimes.model import Around, Heap
+from auditor.runtimes.read import read_heap
+from auditor.runtimes.shm import shm_program
+from auditor.sidecars.known import known_sidecar
 
 
 class PodView(msgspec.Struct, frozen=True):
@@ -23,11 +29,51 @@ class PodView(msgspec.Struct, frozen=True):
     options: FactOptions
     tmpfs: Mapping[str, Volume]
     """The emptyDir volumes of medium Memory by name."""
+    status: PodStatus | None
+    unspecified: Mapping[str, str]
+    """Container to what quotas demand of it, in words."""
+    memory_max_bytes: int | None
+    """The pod's own, which bounds a container without one."""
+    config_maps: Mapping[str, Mapping[str, str]]
+    """Of the pod's namespace."""
+    node_allocatable_bytes: int | None
+    """When all nodes agree."""
+    nodes: tuple[OnNodes, ...]
+
+
+class OnAll(msgspec.Struct, frozen=True):
+    """What nodes make of a container: each number where all nodes agree, and the most swap."""
+
+    memory_high_bytes: int | None = None
+    memory_min_bytes: int | None = None
+    memory_low_bytes: int | None = None
+    swap_max_bytes: int | None = None
+    oom_score_adj: int | None = None
+    swap_largest_bytes: int | None = None
+    swap_nodes: str | None = None
+
+
+def is_sidecar(container: Container, *, several_apps: bool, options: FactOptions) -> bool:
+    """Return whether a container is a native sidecar, or an app container known as one beside another."""
+    if container.type != "app" or not several_apps:
+        return container.type == "sidecar"
+    return known_sidecar(container.name, container.image, options.sidecar_names, options.sidecar_images)
 
 
 def memory_max(container: Container, pod: PodView) -> int | None:
     """Return memory.max of the container's cgroup, None on Windows."""
-    return None if pod.windows else container_memory_max(container, pod.pod_level)
+    if pod.windows:
+        return None
+    if pod.status is not None:
+        limit = actuated(container, pod.status)[1]
+        # A running container has what was put in force, not what its spec asks for.
+        container = msgspec.structs.replace(container, limits=_with(container.limits, limit))
+    return container_memory_max(container, pod.pod_level)
+
+
+def _with(amounts: dict[str, int], memory: int | None) -> dict[str, int]:
+    others = {key: amount for key, amount in amounts.items() if key != "memory"}
+    return others if memory is None else others | {"memory": memory}
 
 
 def container_facts(container: Container, pod: PodView, max_bytes: int | None, mounts: Sequence[str]) -> ContainerFacts:
@@ -35,47 +81,103 @@ def container_facts(container: Container, pod: PodView, max_bytes: int | None, m
     requests, limits, unreadable = container.requests, container.limits, container.unreadable
     request, limit = requests.get("memory"), limits.get("memory")
     request_missing, limit_missing = request is None, not limit
-    level = pod.pod_level
-    if container.type == "ephemeral":
+    level, ephemeral = pod.pod_level, container.type == "ephemeral"
+    if ephemeral:
         # Kubernetes forbids them there: nothing is missing.
         request_missing = limit_missing = False
     elif unreadable or level is not None:
         request_missing = request_missing and not _elsewhere("requests.memory", container, level)
         limit_missing = limit_missing and not _elsewhere("limits.memory", container, level)
     tmpfs = tuple(name for name in mounts if name in pod.tmpfs) if pod.tmpfs else ()
-    written_request, written_limit = container.written_request_milli, container.written_limit_milli
-    heap = read_heap(container.raw, container.image, max_bytes)
+    request_bytes, limit_bytes = _bytes(request), _bytes(limit)
+    on_all = _on_all(container.name, pod.nodes) if pod.nodes else _alone(container, pod)
+    pages = not (requests.keys() <= _PLAIN)
+    in_force = (None, None) if pod.status is None else actuated(container, pod.status)
+    heap = _heap(container, pod, max_bytes, request_bytes, limit_bytes)
     return ContainerFacts(
-        container.name,
-        container.type,
-        container.list_name,
-        container.index,
-        container.image,
-        None if written_request is None else -(-written_request // 1000),
-        None if written_limit is None else -(-written_limit // 1000),
-        None if request is None else -(-request // 1000),
-        None if limit is None else -(-limit // 1000),
-        request_missing,
-        limit_missing,
-        container.request_from if request is not None else None,
-        container.limit_from if limit is not None else None,
-        limit / request if limit and request else None,
-        requests.get("cpu"),
-        limits.get("cpu"),
-        max_bytes,
-        None,
-        None,
-        None if pod.windows else oom_score_adj(container, pod.oom),
-        container.type == "sidecar"
-        or (
-            container.type == "app" and pod.several_apps and known_sidecar(container.name, container.image, pod.options)
-        ),
-        tmpfs,
-        _tmpfs_sum(tmpfs, pod.tmpfs),
-        HeapFacts("jvm", heap.max_bytes, heap.initial_bytes, heap.flag, heap.at, heap.always_pre_touch)
-        if heap
-        else None,
+        name=container.name,
+        type=container.type,
+        list_name=container.list_name,
+        index=container.index,
+        image=container.image,
+        written_request_bytes=_bytes(container.written_request_milli),
+        written_limit_bytes=_bytes(container.written_limit_milli),
+        request_bytes=request_bytes,
+        limit_bytes=limit_bytes,
+        request_missing=request_missing,
+        limit_missing=limit_missing,
+        request_from=container.request_from if request is not None else None,
+        limit_from=container.limit_from if limit is not None else None,
+        limit_to_request_ratio=limit / request if limit and request else None,
+        cpu_request_millis=requests.get("cpu"),
+        cpu_limit_millis=limits.get("cpu"),
+        memory_max_bytes=max_bytes,
+        memory_high_bytes=on_all.memory_high_bytes,
+        memory_min_bytes=on_all.memory_min_bytes,
+        memory_low_bytes=on_all.memory_low_bytes,
+        swap_max_bytes=on_all.swap_max_bytes,
+        swap_largest_bytes=on_all.swap_largest_bytes,
+        swap_nodes=on_all.swap_nodes,
+        oom_score_adj=on_all.oom_score_adj,
+        is_sidecar=is_sidecar(container, several_apps=pod.several_apps, options=pod.options),
+        tmpfs_volumes=tmpfs,
+        tmpfs_size_limit_bytes=_tmpfs_sum(tmpfs, pod.tmpfs) if tmpfs else None,
+        heap=heap,
+        hugepages_mismatch=hugepages_mismatch(requests, limits) if pages and not ephemeral else None,
+        hugepages_alone=pages and not ephemeral and not unreadable and hugepages_alone(requests, limits),
+        limit_above_pod=level is not None
+        and container.type == "app"
+        and limit is not None
+        and limit > level.limits.get("memory", limit),
+        ephemeral_resources=ephemeral and bool(requests or limits),
+        quota_unspecified=pod.unspecified.get(container.name) if pod.unspecified else None,
+        shm_program=shm_program(container.image, container.raw.get("volumeMounts")),
+        actuated_request_bytes=_bytes(in_force[0]),
+        actuated_limit_bytes=_bytes(in_force[1]),
     )
+
+
+_PLAIN = frozenset(("cpu", "memory"))
+
+
+def _bytes(milli: int | None) -> int | None:
+    return None if milli is None else -(-milli // 1000)
+
+
+def _alone(container: Container, pod: PodView) -> OnAll:
+    """Return what is known without a node."""
+    return _NOTHING if pod.windows else OnAll(oom_score_adj=oom_score_adj(container, pod.oom))
+
+
+_NOTHING = OnAll()
+_AGREED = ("memory_high_bytes", "memory_min_bytes", "memory_low_bytes", "swap_max_bytes", "oom_score_adj")
+
+
+def _on_all(name: str, nodes: Sequence[OnNodes]) -> OnAll:
+    """Return where all nodes agree on a container, and the nodes that give it the most swap."""
+    views = [(node.words, next(item for item in node.containers if item.name == name)) for node in nodes]
+    agreed: dict[str, int | None] = {}
+    for key in _AGREED:
+        values = {getattr(item, key) for _, item in views}
+        agreed[key] = values.pop() if len(values) == 1 else None
+    largest = max((item.swap_max_bytes or 0 for _, item in views), default=0)
+    words = [words for words, item in views if item.swap_max_bytes]
+    return OnAll(**agreed, swap_largest_bytes=largest or None, swap_nodes=" and ".join(words) or None)
+
+
+def _heap(
+    container: Container, pod: PodView, max_bytes: int | None, request_bytes: int | None, limit_bytes: int | None
+) -> HeapFacts | None:
+    around = Around(
+        request_bytes=request_bytes,
+        limit_bytes=limit_bytes,
+        memory_max_bytes=max_bytes if max_bytes is not None else pod.memory_max_bytes,
+        node_allocatable_bytes=pod.node_allocatable_bytes,
+        node_capacity_bytes=pod.oom.capacity_bytes,
+        config_maps=pod.config_maps,
+    )
+    heap: Heap | None = read_heap(container.raw, container.image, around)
+    return None if heap is None else HeapFacts(**{name: getattr(heap, name) for name in HeapFacts.__struct_fields__})
 
 
 def _elsewhere(entry: str, container: Container, pod_level: Resources | None) -> bool:
@@ -92,4 +194,4 @@ def _elsewhere(entry: str, container: Container, pod_level: Resources | None) ->
 def _tmpfs_sum(names: Sequence[str], tmpfs: Mapping[str, Volume]) -> int | None:
     """NOTE: the kubelet ignores a sizeLimit of 0, so such a volume has no size here."""
     sizes = [tmpfs[name].size_limit_bytes or 0 for name in names]
-    return sum(sizes) if sizes and all(sizes) else None
+    return sum(sizes) if all(sizes) else None

@@ -1,85 +1,203 @@
-"""What other objects of the same inputs contribute to a pod: LimitRanges, RuntimeClasses, Nodes."""
+"""What other objects of the same inputs contribute: LimitRanges, quotas, nodes, kubelets, autoscalers, ConfigMaps ...
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+A context holds the objects of one PATH argument, which is one cluster. An object without a namespace joins nothing that
+is in one.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Any, Generic, TypeVar
 
 from auditor.findings import Skipped
+from auditor.kube.autoscalers import (
+    HorizontalAutoscaler,
+    VerticalAutoscaler,
+    read_horizontal,
+    read_scaled_object,
+    read_vertical,
+)
+from auditor.kube.kubelet import KubeletConfig, read_kubelet_config
 from auditor.kube.limitrange import LimitRange, read_limit_range
+from auditor.kube.nodes import Node, NodeGroup, node_groups, read_node
 from auditor.kube.objects import Amounts, Fault, read_amounts
+from auditor.kube.priority import PriorityClass, read_priority_class
+from auditor.kube.quota import Quota, read_quota
+from auditor.kube.versions import NEWEST
 from auditor.sources.model import Object
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class NodeMemory:
-    """The memory of one Node in bytes; None where its status does not say."""
+class Held(Generic[T]):
+    """A value and the object that it was read from."""
 
-    name: str
-    capacity_bytes: int | None
-    allocatable_bytes: int | None
+    object: Object
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceInfo:
+    """The labels and annotations of a Namespace: injectors ask for them."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+Workload = tuple[str | None, str, str]
+"""Namespace, kind and name."""
+
+_MAX_NODE_GROUPS = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """The context objects of one cluster; picklable."""
 
-    limit_ranges: Mapping[str, tuple[LimitRange, ...]] = field(default_factory=dict)
+    limit_ranges: Mapping[str, tuple[Held[LimitRange], ...]] = field(default_factory=dict)
+    """By namespace, in order of their names."""
+    quotas: Mapping[str, tuple[Held[Quota], ...]] = field(default_factory=dict)
     """By namespace, in order of their names."""
     overheads: Mapping[str, Amounts] = field(default_factory=dict)
     """RuntimeClass to its overhead, empty for a class without one."""
-    nodes: tuple[NodeMemory, ...] = ()
-    capacity_bytes: int | None = None
-    """Memory capacity of the nodes when all agree."""
-    allocatables_bytes: tuple[int, ...] = ()
-    """The different amounts of allocatable memory, smallest first; empty when a node does not say."""
+    priorities: Mapping[str, PriorityClass] = field(default_factory=dict)
+    namespaces: Mapping[str, Held[NamespaceInfo]] = field(default_factory=dict)
+    config_maps: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    """Namespace to ConfigMap to its data."""
+    horizontal: tuple[Held[HorizontalAutoscaler], ...] = ()
+    """HorizontalPodAutoscalers and ScaledObjects."""
+    vertical: tuple[Held[VerticalAutoscaler], ...] = ()
+    scalers: Mapping[Workload, HorizontalAutoscaler] = field(default_factory=dict)
+    """Target to the horizontal autoscaler that scales it."""
+    nodes: tuple[Held[Node], ...] = ()
+    kubelets: tuple[Held[KubeletConfig], ...] = ()
+    groups: tuple[NodeGroup, ...] = ()
+    """The different kinds of nodes."""
+    complete: bool = False
+    """Whether the input is said to be the whole cluster."""
 
     @staticmethod
-    def build(objects: Iterable[Object]) -> "tuple[Context, tuple[Skipped, ...]]":
-        """Return the context, and the objects that are malformed or contradict each other."""
+    def build(objects: Iterable[Object], minor: int = NEWEST) -> "tuple[Context, tuple[Skipped, ...]]":
+        """Return the context, and the objects that are malformed or contradict each other; `minor` is the kubelets'."""
         unique, skipped = _unique(objects)
-        ranges: dict[str, list[LimitRange]] = {}
-        overheads: dict[str, Amounts] = {}
-        nodes: list[NodeMemory] = []
+        read: dict[str, list[Held[Any]]] = {}
         for obj in unique:
-            read = _read(obj)
-            match read:
-                case Fault():
-                    skipped.append(Skipped(obj.file, obj.line, None, f"{obj.kind} {obj.name}: {read.reason}"))
-                case LimitRange():
-                    ranges.setdefault(obj.namespace or "", []).append(read)
-                case NodeMemory():
-                    nodes.append(read)
-                case dict():
-                    overheads[obj.name] = read
-        ordered = {key: tuple(sorted(some, key=lambda item: item.name)) for key, some in ranges.items()}
-        capacities = {node.capacity_bytes for node in nodes}
-        sizes = {node.allocatable_bytes for node in nodes}
-        context = Context(
-            ordered,
-            overheads,
-            tuple(nodes),
-            capacities.pop() if len(capacities) == 1 else None,
-            () if None in sizes else tuple(sorted(size for size in sizes if size is not None)),
-        )
-        return context, tuple(skipped)
+            value = _READERS[_kind(obj)](obj)
+            if isinstance(value, Fault):
+                place = obj.locator.place((*obj.path, *value.path))
+                skipped.append(Skipped(obj.file, place.line, place.column, f"{obj.kind} {obj.name}: {value.reason}"))
+            else:
+                read.setdefault(obj.kind, []).append(Held(obj, value))
+        return _assembled(read, minor), tuple(skipped)
+
+    def on_node(self, name: str) -> "Context":
+        """Return the context of the node of that name alone; without any node when it is not there."""
+        nodes = tuple(held for held in self.nodes if held.value.name == name)
+        groups = tuple(group for group in self.groups if name in group.names)
+        return replace(self, nodes=nodes, groups=groups)
+
+    @property
+    def targets(self) -> frozenset[Workload]:
+        """Return what autoscalers act on."""
+        both: tuple[Held[Any], ...] = (*self.horizontal, *self.vertical)
+        return frozenset((item.value.namespace, item.value.target.kind, item.value.target.name) for item in both)
+
+    @property
+    def wide(self) -> bool:
+        """Return whether anything here is judged besides workloads, or needs sums over them."""
+        subjects = (self.limit_ranges, self.quotas, self.horizontal, self.vertical, self.nodes, self.kubelets)
+        return self.complete or any(subjects)
 
 
 EMPTY = Context()
 
 
-def _kind(obj: Object) -> str | None:
-    group = obj.api_version.rpartition("/")[0]
-    if obj.kind == "LimitRange" and group == "":
-        return None if obj.namespace is None else f"LimitRange {obj.namespace}/{obj.name}"
-    if obj.kind == "Node" and group == "":
-        return f"Node {obj.name}"
-    return f"RuntimeClass {obj.name}" if obj.kind == "RuntimeClass" and group == "node.k8s.io" else None
+def _assembled(read: Mapping[str, Sequence[Held[Any]]], minor: int) -> Context:
+    def of(*kinds: str) -> tuple[Held[Any], ...]:
+        return tuple(item for kind in kinds for item in read.get(kind, ()))
+
+    nodes, kubelets = of("Node"), of("KubeletConfiguration")
+    names = {item.value.name for item in nodes}
+    configs = [(_label(item.object, names), item.value) for item in kubelets]
+    horizontal = of("HorizontalPodAutoscaler", "ScaledObject")
+    maps: dict[str, dict[str, Mapping[str, str]]] = {}
+    for item in of("ConfigMap"):
+        maps.setdefault(item.object.namespace or "", {})[item.object.name] = item.value
+    return Context(
+        limit_ranges=_by_namespace(of("LimitRange")),
+        quotas=_by_namespace(of("ResourceQuota")),
+        overheads={item.object.name: item.value for item in of("RuntimeClass")},
+        priorities={item.object.name: item.value for item in of("PriorityClass")},
+        namespaces={item.object.name: item for item in of("Namespace")},
+        config_maps=maps,
+        horizontal=horizontal,
+        vertical=of("VerticalPodAutoscaler"),
+        scalers={(h.value.namespace, h.value.target.kind, h.value.target.name): h.value for h in horizontal},
+        nodes=nodes,
+        kubelets=kubelets,
+        groups=_few(node_groups([item.value for item in nodes], configs, minor)),
+    )
+
+
+def _few(groups: tuple[NodeGroup, ...]) -> tuple[NodeGroup, ...]:
+    """Return the groups; of very many that differ in capacity only, the smallest and the largest of each kind.
+
+    Machines of one type differ by some pages, so that a large cluster has as many groups as nodes. Every fact rises or
+    falls with capacity, so that the two ends tell whether nodes differ.
+    """
+    if len(groups) <= _MAX_NODE_GROUPS:
+        return groups
+    kinds: dict[object, list[NodeGroup]] = {}
+    for group in groups:
+        node = group.settings
+        kind = (node.config, node.minor, node.kernel, node.swap_capacity_bytes is None, node.capacity_bytes is None)
+        kinds.setdefault(kind, []).append(group)
+    chosen: list[NodeGroup] = []
+    for some in kinds.values():
+        some.sort(key=lambda group: (group.settings.allocatable_bytes or 0, group.settings.capacity_bytes or 0))
+        chosen += [some[0], *some[1:][-1:]]
+    return tuple(chosen)
+
+
+def _by_namespace(held: Sequence[Held[Any]]) -> dict[str, tuple[Held[Any], ...]]:
+    found: dict[str, list[Held[Any]]] = {}
+    for item in sorted(held, key=lambda item: item.object.name):
+        found.setdefault(item.object.namespace or "", []).append(item)
+    return {name: tuple(items) for name, items in found.items()}
+
+
+def _label(obj: Object, nodes: set[str]) -> str:
+    """Return the node whose saved configuration it is (its file is named so), else its place."""
+    stem = PurePosixPath(obj.file).stem
+    return stem if stem in nodes else f"{obj.file}:{obj.line}"
+
+
+def _kind(obj: Object) -> tuple[str, str]:
+    return obj.api_version.rpartition("/")[0], obj.kind
+
+
+def is_context(obj: Object) -> bool:
+    """Return whether an object is one that a context holds."""
+    return _kind(obj) in _READERS
+
+
+def _identity(obj: Object) -> str | None:
+    """Return what two objects may not both be; None for one that joins nothing."""
+    if _kind(obj) not in _READERS:
+        return None
+    if obj.kind == "KubeletConfiguration":
+        return f"KubeletConfiguration {obj.file}:{obj.line}"
+    if obj.kind in _CLUSTER_WIDE:
+        return f"{obj.kind} {obj.name}"
+    return None if obj.namespace is None else f"{obj.kind} {obj.namespace}/{obj.name}"
 
 
 def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[Skipped]]:
     """Return each context object once; two different ones of one identity are both left out and named."""
     by_identity: dict[str, list[Object]] = {}
     for obj in objects:
-        identity = _kind(obj)
+        identity = _identity(obj)
         if identity is not None:
             by_identity.setdefault(identity, []).append(obj)
     unique: list[Object] = []
@@ -95,32 +213,57 @@ def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[Skipped]]:
     return unique, skipped
 
 
-def _read(obj: Object) -> LimitRange | NodeMemory | Amounts | Fault:
-    if obj.kind == "LimitRange":
-        return read_limit_range(obj.data, f"{obj.namespace}/{obj.name}", f"{obj.file}:{obj.line}")
-    if obj.kind == "Node":
-        return _node(obj)
+def without_namespace(objects: Iterable[Object]) -> int:
+    """Return how many context objects join nothing because they name no namespace."""
+    return sum(1 for obj in objects if _kind(obj) in _READERS and obj.kind != "ConfigMap" and _identity(obj) is None)
+
+
+def _limit_range(obj: Object) -> LimitRange | Fault:
+    return read_limit_range(obj.data, f"{obj.namespace}/{obj.name}", f"{obj.file}:{obj.line}")
+
+
+def _quota(obj: Object) -> Quota | Fault:
+    return read_quota(obj.data, f"{obj.namespace}/{obj.name}", f"{obj.file}:{obj.line}")
+
+
+def _overhead(obj: Object) -> Amounts | Fault:
     overhead = obj.data.get("overhead")
     fixed = overhead.get("podFixed") if isinstance(overhead, dict) else overhead
-    return _amounts(fixed, "overhead.podFixed")
-
-
-def _amounts(raw: object, at: str) -> Amounts | Fault:
-    read = read_amounts(raw, at, "requests")
+    read = read_amounts(fixed, "overhead.podFixed", "requests")
     if isinstance(read, Fault):
         return read
-    return Fault((at,), f"{read.refused[0][0]}: {read.refused[0][1]}") if read.refused else read.requests
+    at = ("overhead", "podFixed")
+    return Fault(at, f"{read.refused[0][0]}: {read.refused[0][1]}") if read.refused else read.requests
 
 
-def _node(obj: Object) -> NodeMemory | Fault:
-    status = obj.data.get("status")
-    if not isinstance(status, dict):
-        return NodeMemory(obj.name, None, None)
-    found: list[int | None] = []
-    for key in ("capacity", "allocatable"):
-        amounts = _amounts(status.get(key), f"status.{key}")
-        if isinstance(amounts, Fault):
-            return amounts
-        memory = amounts.get("memory")
-        found.append(None if memory is None else -(-memory // 1000))
-    return NodeMemory(obj.name, found[0], found[1])
+def _namespace(obj: Object) -> NamespaceInfo:
+    metadata = obj.data.get("metadata")
+    return NamespaceInfo(*(texts(metadata, key) for key in ("labels", "annotations")))
+
+
+def _config_map(obj: Object) -> Mapping[str, str]:
+    return texts(obj.data, "data")
+
+
+def texts(owner: object, key: str) -> Mapping[str, str]:
+    """Return the text entries of a map below a key, such as labels; whatever has another type is left out."""
+    found = owner.get(key) if isinstance(owner, dict) else None
+    if not isinstance(found, dict):
+        return {}
+    return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, str)}
+
+
+_CLUSTER_WIDE = frozenset(("Node", "RuntimeClass", "PriorityClass", "Namespace"))
+_READERS: dict[tuple[str, str], Callable[[Object], Any]] = {
+    ("", "LimitRange"): _limit_range,
+    ("", "ResourceQuota"): _quota,
+    ("", "Node"): lambda obj: read_node(obj.data),
+    ("", "Namespace"): _namespace,
+    ("", "ConfigMap"): _config_map,
+    ("node.k8s.io", "RuntimeClass"): _overhead,
+    ("scheduling.k8s.io", "PriorityClass"): lambda obj: read_priority_class(obj.data),
+    ("kubelet.config.k8s.io", "KubeletConfiguration"): lambda obj: read_kubelet_config(obj.data),
+    ("autoscaling", "HorizontalPodAutoscaler"): lambda obj: read_horizontal(obj.data, obj.namespace),
+    ("keda.sh", "ScaledObject"): lambda obj: read_scaled_object(obj.data, obj.namespace),
+    ("autoscaling.k8s.io", "VerticalPodAutoscaler"): lambda obj: read_vertical(obj.data, obj.namespace),
+}

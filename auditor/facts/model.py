@@ -5,8 +5,6 @@ in CEL and is asked for with `has()`; zero is a written zero. Bytes are whole nu
 rounds them (away from zero). Structs are frozen and hold tuples only, so a record may cross processes and threads.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 
 Path = tuple[str | int, ...]
@@ -50,21 +48,32 @@ class QuantityFacts(msgspec.Struct, frozen=True):
 
 
 class HeapFacts(msgspec.Struct, frozen=True):
-    """What a language runtime in the container was told about its heap."""
+    """What the program in the container was told about its memory, by flags and variables that its runtime reads."""
 
     runtime: str
-    """`jvm`."""
+    """`jvm`, `nodejs`, `go`, `dotnet`, `redis`, `memcached` or `postgresql`."""
     max_bytes: int | None
-    """The largest heap: -Xmx, or MaxRAMPercentage of the container's memory.max; absent when not declared or not
-    known."""
+    """The most that was declared: -Xmx or MaxRAMPercentage, --max-old-space-size, GOMEMLIMIT, GCHeapHardLimit,
+    --maxmemory, -m, shared_buffers; absent when not declared or not known."""
     initial_bytes: int | None
     """The heap at start: -Xms, or InitialRAMPercentage of the container's memory.max; absent when not declared."""
+    percent: float | None
+    """The percentage of memory that decides `max_bytes`; absent where a size decides, or nothing."""
     flag: str | None
     """The flag that decides `max_bytes`, as written, such as `-Xmx4g`; absent when none does."""
     at: str | None
     """Path of that flag below the container, such as `env[2].value` or `args[0]`; absent when none does."""
+    declared: bool
+    """True when something declares the most, even if its number is not known."""
+    unknown: bool
+    """True when a source that cannot be read (a Secret, a ConfigMap that is not in the input) may declare it."""
+    default_bytes: int | None
+    """What the runtime takes by itself when nothing is declared, such as a quarter of memory.max for a JVM; absent when
+    not known, or when it takes no bound of its own."""
     always_pre_touch: bool
     """True when -XX:+AlwaysPreTouch makes the heap resident at start."""
+    gc_percent: int | None
+    """GOGC: the growth in percent that starts a collection, -1 when off; absent when not set, or for other runtimes."""
 
 
 class ContainerFacts(msgspec.Struct, frozen=True):
@@ -107,11 +116,22 @@ class ContainerFacts(msgspec.Struct, frozen=True):
     """memory.max of the container's cgroup: its own limit, else the pod-level limit; absent when unlimited, or on
     Windows."""
     memory_high_bytes: int | None
-    """memory.high of the container's cgroup; absent when none is written or node configuration is not known."""
+    """memory.high of the container's cgroup; absent when none is written, when node configuration is not known, or
+    when nodes differ."""
+    memory_min_bytes: int | None
+    """memory.min of the container's cgroup (MemoryQoS); absent when none is written, not known, or nodes differ."""
+    memory_low_bytes: int | None
+    """memory.low of the container's cgroup (MemoryQoS); absent when none is written, not known, or nodes differ."""
     swap_max_bytes: int | None
-    """memory.swap.max of the container's cgroup; absent when none is written or node configuration is not known."""
+    """memory.swap.max of the container's cgroup; absent when none is written, when node configuration is not known, or
+    when nodes differ."""
+    swap_largest_bytes: int | None
+    """The largest memory.swap.max that a node of the input would give it; absent when no node gives any swap."""
+    swap_nodes: str | None
+    """Those nodes in words, such as `nodes a, b`; absent when no node gives any swap."""
     oom_score_adj: int | None
-    """oom_score_adj of its processes; absent where it depends on a node that is not known, or on Windows."""
+    """oom_score_adj of its processes; absent where it depends on a node that is not known or nodes differ, or on
+    Windows."""
     is_sidecar: bool
     """True for a native sidecar and for an app container known as one by its name or image."""
     tmpfs_volumes: tuple[str, ...]
@@ -120,6 +140,26 @@ class ContainerFacts(msgspec.Struct, frozen=True):
     """Sum of those volumes' sizeLimits; absent when it has none of them or one has no sizeLimit."""
     heap: HeapFacts | None
     """What its language runtime was told; absent when no runtime is recognised."""
+    hugepages_mismatch: str | None
+    """In words, a hugepages request that is not its limit, such as `hugepages-2Mi request 64Mi, limit 128Mi`; absent
+    when there is none."""
+    hugepages_alone: bool
+    """True when it asks for hugepages but neither for cpu nor memory."""
+    limit_above_pod: bool
+    """True for an app container whose own memory limit is above the pod-level one."""
+    ephemeral_resources: bool
+    """True for an ephemeral container with cpu, memory or hugepages, which Kubernetes refuses."""
+    quota_unspecified: str | None
+    """What a ResourceQuota demands and the container does not set, such as `limits.memory for ResourceQuota
+    team-a/quota`; absent when nothing is demanded."""
+    shm_program: str | None
+    """A program of its image that needs more than the 64 MiB of /dev/shm that runtimes give, such as `PostgreSQL`;
+    absent when none is known, or when a volume is mounted there."""
+    actuated_request_bytes: int | None
+    """The memory request that the kubelet has put in force (status.containerStatuses[].resources); absent without
+    status."""
+    actuated_limit_bytes: int | None
+    """The memory limit that the kubelet has put in force; absent without status."""
 
 
 class VolumeFacts(msgspec.Struct, frozen=True):
@@ -147,6 +187,13 @@ class VolumeFacts(msgspec.Struct, frozen=True):
     """The smallest memory.max among its writers; absent when none has one."""
     smallest_writer: str | None
     """The name of that container."""
+    running_writers: tuple[str, ...]
+    """The writers that run together: app containers and sidecars."""
+    hugepages_unrequested: bool
+    """True for a HugePages medium when no container of the pod requests hugepages of that size."""
+    swappable_on: str | None
+    """The nodes on which a Memory volume's pages can reach swap (kernel below 6.4), in words; absent when none is
+    known."""
 
 
 class PodFacts(msgspec.Struct, frozen=True):
@@ -193,6 +240,52 @@ class PodFacts(msgspec.Struct, frozen=True):
     none does."""
     host_ipc: bool
     """spec.hostIPC."""
+    priority: int | None
+    """spec.priority, or the value of its PriorityClass, or that of the default class, else 0; absent when its class is
+    not in the input."""
+    priority_class: str | None
+    """spec.priorityClassName; absent when none is written."""
+    sidecar_request_bytes: int | None
+    """What native and known sidecars request together; absent when there are none or one could not be read."""
+    containers_request_bytes: int | None
+    """The effective sum of the containers' own requests, without pod level and overhead; absent when nobody sets it."""
+    units_mixed: str | None
+    """Two memory quantities in different families, such as `512M and 1Gi`; absent when all are of one."""
+    units_mixed_at: str | None
+    """Path below the pod spec of the decimal one; absent when all are of one family."""
+    pod_level_unsupported: str | None
+    """Why written pod-level memory has no effect or is refused, such as `Kubernetes 1.31 ignores pod-level resources`;
+    absent when it is in order or not written."""
+    hugepages_mismatch: str | None
+    """In words, a pod-level hugepages request that is not its limit; absent when there is none."""
+    hugepages_alone: bool
+    """True when the pod level asks for hugepages but neither for cpu nor memory."""
+    largest_node_bytes: int | None
+    """The largest allocatable memory among the nodes that the pod may run on; absent without nodes in the input."""
+    above_every_node: bool
+    """True when the pod's request is larger than that."""
+    tmpfs_size_limit_bytes: int | None
+    """Sum of the sizeLimits of its written Memory volumes; absent when there is none, zero sizeLimits do not count."""
+    injected: tuple[str, ...]
+    """The containers that injectors will add, such as `istio-proxy`."""
+    unsized_injections: tuple[str, ...]
+    """Of those, the ones without resource annotations, in words: `istio-proxy by Istio (sidecar.istio.io/proxyMemory,
+    sidecar.istio.io/proxyMemoryLimit)`."""
+    request_with_injected_bytes: int | None
+    """`request_bytes` with what the injected containers ask for; absent when that is not known or nothing is
+    injected."""
+    limit_with_injected_bytes: int | None
+    """`limit_bytes` with the limits of the injected containers; absent when that is not known or nothing is
+    injected."""
+    memory_high_bytes: int | None
+    """memory.high of the pod's cgroup (pod-level resources and MemoryQoS); absent when none is written, not known, or
+    nodes differ."""
+    indistinguishable: tuple[str, ...]
+    """Containers whose request is so small for the node that oom_score_adj is 999; empty without nodes."""
+    quota_rejection: str | None
+    """Why a ResourceQuota refuses even the first such pod, in its words; absent when none does."""
+    resize: str | None
+    """The state of an in-place resize that waits, from status: `Infeasible`, `Deferred`; absent without one."""
     windows: bool
     """True for Windows pods (spec.os.name or node selector); cgroup facts are then absent."""
 
@@ -211,6 +304,10 @@ class WorkloadFacts(msgspec.Struct, frozen=True):
     replicas: int | None
     """How many pods it asks for: replicas, a Job's parallelism; absent for a DaemonSet without nodes and where it is
     not a number."""
+    min_replicas: int | None
+    """The lower bound of the autoscaler that scales it; absent without one in the input."""
+    max_replicas: int | None
+    """The upper bound of the autoscaler that scales it; absent without one in the input."""
     file: str
     """The file as reports show it."""
     line: int
@@ -226,77 +323,3 @@ class AdmissionFacts(msgspec.Struct, frozen=True):
     """True when the pod is refused."""
     reason: str
     """What was done or what is wrong, with the numbers, in Kubernetes' own words where it has them."""
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """What a verdict is about, and where it stands in the object."""
-
-    type: str
-    """container, volume, pod or workload."""
-    name: str
-    """Container or volume name; empty for the others."""
-    container_type: str | None
-    path: Path
-    """The subject's own path in the object: of the container, the volume, the pod spec, or `()` for the workload."""
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """A part of a workload that has the wrong shape; it becomes a skipped input with its place."""
-
-    path: Path
-    reason: str
-
-
-class HeldQuantity(msgspec.Struct, frozen=True):
-    """A quantity, the subject that holds it."""
-
-    quantity: QuantityFacts
-    subject: Subject
-
-
-class Record(msgspec.Struct, frozen=True):
-    """All facts about one workload."""
-
-    workload: WorkloadFacts
-    pod: PodFacts
-    containers: tuple[ContainerFacts, ...]
-    """In pod order: initContainers, containers, ephemeralContainers."""
-    volumes: tuple[VolumeFacts, ...]
-    quantities: tuple[HeldQuantity, ...]
-    admission: tuple[AdmissionFacts, ...]
-    problems: tuple[Problem, ...]
-    pod_path: Path
-    """The path of the pod spec in the object."""
-
-    def subjects(self, scope: str) -> Iterator[tuple[Subject, dict[str, msgspec.Struct]]]:
-        """Yield each subject of a scope with the variables that its policies see (`SCOPES`)."""
-        shared: dict[str, msgspec.Struct] = {"pod": self.pod, "workload": self.workload}
-        if scope == "container":
-            for container in self.containers:
-                yield self.container_subject(container), {"container": container, **shared}
-        elif scope == "volume":
-            for volume in self.volumes:
-                path = (*self.pod_path, "volumes", volume.index)
-                yield Subject("volume", volume.name, None, path), {"volume": volume, **shared}
-        elif scope == "quantity":
-            for held in self.quantities:
-                yield held.subject, {"quantity": held.quantity, **shared}
-        elif scope == "pod":
-            yield Subject("pod", "", None, self.pod_path), shared
-        elif scope == "workload":
-            yield Subject("workload", "", None, ()), shared
-
-    def container_subject(self, container: ContainerFacts) -> Subject:
-        """Return the subject of one of this record's containers."""
-        path = (*self.pod_path, container.list_name, container.index)
-        return Subject("container", container.name, container.type, path)
-
-
-SCOPES: dict[str, dict[str, type[msgspec.Struct]]] = {
-    "container": {"container": ContainerFacts, "pod": PodFacts, "workload": WorkloadFacts},
-    "volume": {"volume": VolumeFacts, "pod": PodFacts, "workload": WorkloadFacts},
-    "quantity": {"quantity": QuantityFacts, "pod": PodFacts, "workload": WorkloadFacts},
-    "pod": {"pod": PodFacts, "workload": WorkloadFacts},
-    "workload": {"workload": WorkloadFacts, "pod": PodFacts},
-}
-"""Scope of a policy to its variables. Every scope also sees `params`."""

@@ -3,55 +3,146 @@
 from collections.abc import Sequence
 from typing import Any
 
-from auditor.facts.context import Context
+import msgspec
+
+from auditor.facts.context import Context, Workload
+from auditor.facts.injected import Injected
 from auditor.facts.model import PodFacts, WorkloadFacts
-from auditor.kube.admission import Pod, Rules
+from auditor.facts.record import OnNodes
+from auditor.facts.volumes import Volume
+from auditor.kube.admission import Event, Pod
 from auditor.kube.cgroup import pod_memory_max
 from auditor.kube.objects import Container, Resources
-from auditor.kube.qos import qos_class, qos_obstacles
-from auditor.kube.resources import init_peak, pod_limit, pod_request, running
+from auditor.kube.qos import qos_obstacles
+from auditor.kube.quantity import show
+from auditor.kube.resize import PodStatus, pod_limit_with_status, pod_request_with_status
+from auditor.kube.resources import aggregate, init_peak, pod_limit, pod_request, running
+from auditor.kube.versions import Target
 from auditor.sources.model import Object
 
 
-def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], rules: Rules) -> PodFacts:
+class PodSums(msgspec.Struct, frozen=True):
+    """The sums of one pod in thousandths of a byte; None where not set or not known."""
+
+    request: int | None
+    limit: int | None
+    memory_max_bytes: int | None
+    qos: str | None
+
+
+class PodAround(msgspec.Struct, frozen=True):
+    """What a pod's facts need besides the admitted pod."""
+
+    target: Target
+    status: PodStatus | None
+    fixed_qos: bool
+    sidecar_names: frozenset[str]
+    """Of native and known sidecars."""
+    priority: int | None
+    largest_node_bytes: int | None
+    injected: Injected
+    nodes: tuple[OnNodes, ...]
+    indistinguishable: tuple[str, ...]
+    units_mixed: tuple[str, str] | None
+    """The two quantities in words, and the path of the decimal one."""
+    tmpfs_size_limit_bytes: int | None
+
+
+def pod_sums(pod: Pod, some: Sequence[Container], status: PodStatus | None, target: Target) -> PodSums:
+    """Return a pod's sums; `some` are its containers without ephemeral ones, with what is in force as their limits."""
+    level, overhead = pod.pod_level, pod.overhead
+    qos = status.qos_class if status is not None and status.qos_class else pod.qos
+    if not pod.memory_known:
+        return PodSums(None, None, None, qos)
+    if status is None:
+        request = pod_request(some, level, overhead, "memory")
+        limit = pod_limit(some, level, overhead, "memory")
+    else:
+        resize = target.enabled("InPlacePodLevelResourcesVerticalScaling")
+        minor = target.minor
+        request = pod_request_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
+        limit = pod_limit_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
+    maximum = pod_memory_max(qos, limit, some, level) if qos and not pod.windows else None
+    return PodSums(request, limit, maximum, qos)
+
+
+def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: PodSums, around: PodAround) -> PodFacts:
     """Return a pod's facts; `some` are its containers without ephemeral ones."""
-    level, overhead, known = pod.pod_level, pod.overhead, pod.memory_known
-    qos = qos_class(some, level, fixed=rules.fixed_qos) if pod.qos_known else None
-    extra = overhead.get("memory")
-    request = pod_request(some, level, overhead, "memory") if known else None
-    limit = pod_limit(some, level, overhead, "memory") if known else None
+    level, known = pod.pod_level, pod.memory_known
+    extra = pod.overhead.get("memory")
     steady = running(some, "memory") if known else None
-    peak = init_peak(some, "memory") if known and request is not None else None
     if extra is not None and known:
         steady = (steady or 0) + extra
-    maximum = pod_memory_max(qos, limit, some, level) if known and qos and not pod.windows else None
+    peak = init_peak(some, "memory") if known and sums.request is not None else None
+    request, limit = _bytes(sums.request), _bytes(sums.limit)
+    largest, mixed, highs = (
+        around.largest_node_bytes,
+        around.units_mixed,
+        {node.memory_high_bytes for node in around.nodes},
+    )
+    refusals = [event for event in pod.events if event.rejects] if pod.events else []
+    by_ranges = [event for event in refusals if event.by.startswith("LimitRange ")]
+    level_pages = hugepages_mismatch(level.requests, level.limits) if level else None
     return PodFacts(
-        qos,
-        _bytes(request),
-        _bytes(limit),
-        maximum,
-        maximum is not None,
-        _bytes(extra),
-        _bytes(level.requests.get("memory")) if level else None,
-        _bytes(level.limits.get("memory")) if level else None,
-        _bytes(steady),
-        None if peak is None else _bytes(peak[0] + (extra or 0)),
-        None if peak is None else peak[1].name,
-        None if peak is None else f"{peak[1].list_name}[{peak[1].index}].resources.requests.memory",
-        len(some),
-        tuple(c.name for c in some if not c.limits.get("memory") and "limits.memory" not in c.unreadable),
-        known and bool(some) and _guaranteed(some, level),
-        qos_obstacles(some, level, fixed=rules.fixed_qos) if qos not in ("Guaranteed", None) else (),
-        any(event.rejects for event in pod.events) if pod.events else False,
-        _limitrange_rejection(pod),
-        _limitrange_place(pod),
-        spec.get("hostIPC") is True,
-        pod.windows,
+        qos_class=sums.qos,
+        request_bytes=request,
+        limit_bytes=limit,
+        memory_max_bytes=sums.memory_max_bytes,
+        bounded=sums.memory_max_bytes is not None,
+        overhead_bytes=_bytes(extra),
+        pod_level_request_bytes=_bytes(level.requests.get("memory")) if level else None,
+        pod_level_limit_bytes=_bytes(level.limits.get("memory")) if level else None,
+        running_request_bytes=_bytes(steady),
+        init_request_bytes=None if peak is None else _bytes(peak[0] + (extra or 0)),
+        init_peak_container=None if peak is None else peak[1].name,
+        init_peak_at=None if peak is None else f"{peak[1].list_name}[{peak[1].index}].resources.requests.memory",
+        containers_total=len(some),
+        containers_without_limit=tuple(
+            c.name for c in some if not c.limits.get("memory") and "limits.memory" not in c.unreadable
+        ),
+        memory_guaranteed=known and bool(some) and _guaranteed(some, level),
+        qos_obstacles=qos_obstacles(some, level, fixed=around.fixed_qos)
+        if sums.qos not in ("Guaranteed", None)
+        else (),
+        rejected=bool(refusals),
+        limitrange_rejection=_joined(by_ranges),
+        # A sum is at the containers.
+        limitrange_rejection_at=(by_ranges[0].at or "containers") if by_ranges else None,
+        host_ipc=spec.get("hostIPC") is True,
+        priority=around.priority,
+        priority_class=_text(spec.get("priorityClassName")),
+        sidecar_request_bytes=_sidecars(some, around.sidecar_names) if known and around.sidecar_names else None,
+        containers_request_bytes=_bytes(aggregate(some, "requests", "memory")) if level and known else None,
+        units_mixed=mixed[0] if mixed else None,
+        units_mixed_at=mixed[1] if mixed else None,
+        pod_level_unsupported=_unsupported(pod, spec, around.target),
+        hugepages_mismatch=level_pages,
+        hugepages_alone=level is not None and hugepages_alone(level.requests, level.limits),
+        largest_node_bytes=largest,
+        above_every_node=request is not None and largest is not None and request > largest,
+        tmpfs_size_limit_bytes=around.tmpfs_size_limit_bytes,
+        injected=around.injected.names,
+        unsized_injections=around.injected.unsized,
+        request_with_injected_bytes=around.injected.on_top(request, "request"),
+        limit_with_injected_bytes=around.injected.on_top(limit, "limit"),
+        memory_high_bytes=highs.pop() if len(highs) == 1 else None,
+        indistinguishable=around.indistinguishable,
+        quota_rejection=_joined([event for event in refusals if event.by.startswith("ResourceQuota ")]),
+        resize=_resize(around.status),
+        windows=pod.windows,
     )
 
 
 def _bytes(milli: int | None) -> int | None:
     return None if milli is None else -(-milli // 1000)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _joined(events: Sequence[Event]) -> str | None:
+    return "; ".join(f"{event.by}: {event.reason}" for event in events) or None
 
 
 def _guaranteed(some: Sequence[Container], level: Resources | None) -> bool:
@@ -60,17 +151,48 @@ def _guaranteed(some: Sequence[Container], level: Resources | None) -> bool:
     return all(c.limits.get("memory") and c.limits["memory"] == c.requests.get("memory") for c in some)
 
 
-def _limitrange_rejection(pod: Pod) -> str | None:
-    if not pod.events:
+def _sidecars(some: Sequence[Container], names: frozenset[str]) -> int:
+    return sum(-(-c.requests.get("memory", 0) // 1000) for c in some if c.name in names)
+
+
+def _unsupported(pod: Pod, spec: dict[str, Any], target: Target) -> str | None:
+    raw = spec.get("resources")
+    if not isinstance(raw, dict) or not any(entry.name == "memory" for entry in pod.pod_entries.entries):
         return None
-    words = [f"{e.by}: {e.reason}" for e in pod.events if e.rejects and e.by.startswith("LimitRange ")]
-    return "; ".join(words) or None
+    if pod.windows:
+        return "a Windows pod may not have pod-level resources"
+    if pod.pod_level is not None:
+        return None
+    if target.minor < 32:
+        return f"Kubernetes {target.version} does not know pod-level resources"
+    return f"the feature gate PodLevelResources is off in Kubernetes {target.version}"
 
 
-def _limitrange_place(pod: Pod) -> str | None:
-    """Return where the first LimitRange refusal points; a sum is at the containers."""
-    refusals = [event for event in pod.events if event.rejects and event.by.startswith("LimitRange ")]
-    return (refusals[0].at or "containers") if refusals else None
+def _resize(status: PodStatus | None) -> str | None:
+    if status is None or not (status.infeasible or status.deferred):
+        return None
+    return "Infeasible" if status.infeasible else "Deferred"
+
+
+def hugepages_mismatch(requests: dict[str, int], limits: dict[str, int]) -> str | None:
+    """Return in words a hugepages request that is not its limit, None when there is none."""
+    for key, request in requests.items():
+        if key[0] == "h" and limits.get(key) != request:
+            limit = f"limit {show(limits[key])}" if key in limits else "no limit"
+            return f"{key} request {show(request)}, {limit}"
+    return None
+
+
+def hugepages_alone(requests: dict[str, int], limits: dict[str, int]) -> bool:
+    """Return whether hugepages are asked for without cpu and memory."""
+    keys = requests.keys() | limits.keys()
+    return bool(keys) and not keys & {"cpu", "memory"}
+
+
+def tmpfs_total(volumes: Sequence[Volume], written: set[str]) -> int | None:
+    """Return the sum of the sizeLimits of the Memory volumes that a container writes; None when there is none."""
+    sizes = [volume.size_limit_bytes for volume in volumes if volume.medium == "Memory" and volume.name in written]
+    return sum(size for size in sizes if size) or None
 
 
 _ONE_BY_DEFAULT = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"))
@@ -79,8 +201,19 @@ _OWN_GROUPS = frozenset(("", "apps", "extensions", "batch"))
 
 def workload_facts(obj: Object, spec: dict[str, Any], context: Context) -> WorkloadFacts:
     """Return the facts of the object that owns the pods."""
-    replicas = _replicas(obj, spec, context)
-    return WorkloadFacts(obj.api_version, obj.kind, obj.namespace, obj.name, replicas, obj.file, obj.line)
+    key: Workload = (obj.namespace, obj.kind, obj.name)
+    scaler = context.scalers.get(key) if context.scalers else None
+    return WorkloadFacts(
+        api_version=obj.api_version,
+        kind=obj.kind,
+        namespace=obj.namespace,
+        name=obj.name,
+        replicas=_replicas(obj, spec, context),
+        min_replicas=scaler.min_replicas if scaler else None,
+        max_replicas=scaler.max_replicas if scaler else None,
+        file=obj.file,
+        line=obj.line,
+    )
 
 
 def _replicas(obj: Object, spec: dict[str, Any], context: Context) -> int | None:

@@ -1,8 +1,10 @@
 """Facts about single quantities, as written."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from auditor.facts.model import QuantityFacts
+from auditor.facts.model import Path, QuantityFacts
+from auditor.facts.record import HeldQuantity
 from auditor.kube.names import meant_block
 from auditor.kube.objects import Entry
 from auditor.kube.quantity import Quantity, parse
@@ -35,3 +37,33 @@ def quantity_facts(entry: Entry) -> QuantityFacts:
         False,
         suggestion,
     )
+
+
+_BINARY = frozenset(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))
+_DECIMAL = frozenset(("k", "M", "G", "T", "P", "E"))
+
+
+def units_mixed(held: Sequence[HeldQuantity], depth: int) -> tuple[str, str] | None:
+    """Return a decimal and a binary amount of memory beside each other, in words, and the path of the decimal one.
+
+    None when all are of one family. `depth` is the length of the pod spec's path: the result is below it.
+    """
+    decimal: HeldQuantity | None = None
+    binary: HeldQuantity | None = None
+    for item in held:
+        unit = item.quantity.unit
+        if unit in _BINARY:
+            binary = binary or item
+        elif unit in _DECIMAL:
+            decimal = decimal or item
+    if decimal is None or binary is None:
+        return None
+    where = _below((*decimal.subject.path[depth:],), decimal.quantity.at)
+    return f"{decimal.quantity.text} and {binary.quantity.text}", where
+
+
+def _below(path: Path, at: str) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return f"{text}.{at}" if text else at

@@ -1,12 +1,13 @@
 """Facts about emptyDir volumes: who writes them, and what they can grow to."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from auditor.facts.model import Problem, VolumeFacts
+from auditor.facts.model import VolumeFacts
 from auditor.facts.quantities import quantity_facts
+from auditor.facts.record import Problem
 from auditor.kube.cgroup import tmpfs_size
 from auditor.kube.humane import format_bytes
 from auditor.kube.objects import Container, Entry, Path, kind_word, text_or_none
@@ -34,6 +35,10 @@ class Surroundings(msgspec.Struct, frozen=True):
     allocatables_bytes: tuple[int, ...]
     known: bool
     """False when the pod's memory.max is not known."""
+    hugepages: frozenset[str]
+    """The hugepages resources that the pod requests, such as `hugepages-2Mi`."""
+    swappable_on: str | None
+    """The nodes on which tmpfs pages can reach swap, in words."""
 
 
 def read_volumes(raw: object, pod_path: Path, problems: list[Problem]) -> list[Volume]:
@@ -94,23 +99,33 @@ def writable_mounts(container: Container) -> list[str]:
     return list(names)
 
 
-def volume_facts(volume: Volume, writers: Sequence[tuple[str, int | None]], around: Surroundings) -> VolumeFacts:
-    """Return a volume's facts; `writers` are names and memory.max of who mounts it writable, in pod order."""
-    smallest: tuple[str, int] | None = None
-    for name, limit in writers:
-        if limit is not None and (smallest is None or limit < smallest[1]):
-            smallest = (name, limit)
-    tmpfs = volume.medium == "Memory"
-    mount = None
+class Writer(NamedTuple):
+    """A container that mounts a volume writable."""
+
+    name: str
+    memory_max_bytes: int | None
+    running: bool
+    """True for an app container or a sidecar, which run together."""
+
+
+def mount_size(volume: Volume, around: Surroundings, allocatables_bytes: Sequence[int]) -> int | None:
+    """Return the size of a Memory volume's mount on nodes with that allocatable memory, None when not known."""
     # An unreadable sizeLimit or pod leaves the size unknown.
-    if (
-        tmpfs
-        and around.sized
-        and not around.windows
-        and around.known
-        and (volume.entry is None or volume.size_limit_bytes is not None)
-    ):
-        mount = tmpfs_size(volume.size_limit_bytes, around.pod_max_bytes, around.allocatables_bytes)
+    readable = volume.entry is None or volume.size_limit_bytes is not None
+    if volume.medium != "Memory" or not around.sized or around.windows or not around.known or not readable:
+        return None
+    return tmpfs_size(volume.size_limit_bytes, around.pod_max_bytes, allocatables_bytes)
+
+
+def volume_facts(volume: Volume, writers: Sequence[Writer], around: Surroundings) -> VolumeFacts:
+    """Return a volume's facts; `writers` are in pod order."""
+    smallest: tuple[str, int] | None = None
+    for writer in writers:
+        limit = writer.memory_max_bytes
+        if limit is not None and (smallest is None or limit < smallest[1]):
+            smallest = (writer.name, limit)
+    tmpfs = volume.medium == "Memory"
+    mount = mount_size(volume, around, around.allocatables_bytes)
     return VolumeFacts(
         volume.name,
         volume.index,
@@ -119,10 +134,21 @@ def volume_facts(volume: Volume, writers: Sequence[tuple[str, int | None]], arou
         mount,
         _growth(volume.size_limit_bytes, around) if tmpfs else "",
         tmpfs and around.pod_max_bytes is not None,
-        tuple(name for name, _ in writers),
+        tuple(writer.name for writer in writers),
         smallest[1] if smallest else None,
         smallest[0] if smallest else None,
+        tuple(writer.name for writer in writers if writer.running),
+        _hugepages_unrequested(volume.medium, around.hugepages),
+        around.swappable_on if tmpfs else None,
     )
+
+
+def _hugepages_unrequested(medium: str, requested: frozenset[str]) -> bool:
+    """Return whether no container requests the pages of a medium; plain HugePages takes the one size of the pod."""
+    if not medium.startswith("HugePages"):
+        return False
+    size = medium.removeprefix("HugePages").removeprefix("-")
+    return f"hugepages-{size}" not in requested if size else not requested
 
 
 def _growth(size_limit_bytes: int | None, around: Surroundings) -> str:
@@ -131,4 +157,10 @@ def _growth(size_limit_bytes: int | None, around: Surroundings) -> str:
         return f"its sizeLimit of {format_bytes(size_limit_bytes)}"
     if pod is not None:
         return f"the pod's memory.max of {format_bytes(pod)}"
-    return "the node's allocatable memory" if around.sized else "half of the node's memory"
+    if not around.sized:
+        return "half of the node's memory"
+    sizes = around.allocatables_bytes
+    if not sizes:
+        return "the node's allocatable memory"
+    most = " of up to" if len(sizes) > 1 else " of"
+    return f"the node's allocatable memory{most} {format_bytes(max(sizes))}"

@@ -3,7 +3,7 @@
 Order: API defaults, mutating admission, PrepareForCreate, validation (422), validating admission (403).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,10 @@ import msgspec
 from auditor.kube.limitrange import LimitRange, apply_defaults, refusals
 from auditor.kube.objects import Amounts, Container, Fault, Resources, read_amounts, read_containers, read_resources
 from auditor.kube.podlevel import default_pod_level
+from auditor.kube.qos import qos_class
+from auditor.kube.quota import Quota, covers, read_quota_pod
+from auditor.kube.quota import refusals as quota_refusals
+from auditor.kube.quota import unspecified as unspecified_in
 from auditor.kube.resources import counted
 from auditor.kube.validation import container_refusals, pod_level_refusals
 from auditor.kube.versions import Target
@@ -51,7 +55,12 @@ class Pod(msgspec.Struct, frozen=True):
     """Whatever `spec.resources` and `spec.overhead` hold, for their entries."""
     memory_known: bool
     """False when an amount of memory could not be read or is not determined."""
-    qos_known: bool
+    qos: str | None
+    """Guaranteed, Burstable or BestEffort; None when an amount could not be read."""
+    unspecified: tuple[tuple[str, str, str], ...]
+    """(ResourceQuota, key, container) of what quotas demand and containers do not set."""
+    quotas: tuple[str, ...]
+    """The names of the quotas that count the pod."""
     windows: bool
 
 
@@ -70,13 +79,20 @@ def rules_of(target: Target) -> Rules:
     )
 
 
-def admit(
+def admit(  # noqa: PLR0913 - a pod, and what its namespace and cluster hold
     spec: dict[str, Any],
     rules: Rules,
     limit_ranges: Sequence[LimitRange],
     overheads: Mapping[str, Amounts],
+    quotas: Sequence[Quota] = (),
+    *,
+    default_class: str = "",
 ) -> Pod:
-    """Return a pod spec as admitted; `overheads` maps the RuntimeClasses that are known to their podFixed."""
+    """Return a pod spec as admitted; `overheads` maps the RuntimeClasses that are known to their podFixed.
+
+    Quotas are held against this pod alone, as if nothing else used them. `default_class` is the PriorityClass that a
+    pod without one gets.
+    """
     containers, faults = read_containers(spec, sidecars=rules.sidecars)
     events: list[Event] = []
     pod_level, level_entries = _pod_level(spec, rules, faults)
@@ -89,18 +105,22 @@ def admit(
         pod_level = default_pod_level(pod_level, counted(containers), fixed=True)
     windows = is_windows(spec)
     memory_known, qos_known = _known(containers, pod_level, overhead_entries, faults)
-    reasons = list(container_refusals(containers))
-    if pod_level is not None:
-        reasons.extend(pod_level_refusals(pod_level, containers if memory_known else (), windows=windows))
-    reasons.extend(f"spec.{at}: {reason}" for at, reason in overhead_entries.refused)
+    reasons = list(_reasons(containers, pod_level, overhead_entries, known=memory_known, windows=windows))
     if not faults and not any(container.list_name == "containers" for container in containers):
         reasons.append("spec.containers: Required value")
     events.extend(Event("validation", True, reason) for reason in reasons)
+    qos = qos_class(counted(containers), pod_level, fixed=rules.fixed_qos) if qos_known else None
     if limit_ranges and not reasons:
-        some = counted(containers)
-        for source in limit_ranges:
-            words = refusals(source, some, pod_level, complete=memory_known)
-            events.extend(Event(source.by, True, reason, at) for reason, at in words)
+        events.extend(_forbidden_by_ranges(limit_ranges, counted(containers), pod_level, known=memory_known))
+    unspecified: tuple[tuple[str, str, str], ...] = ()
+    counting: tuple[str, ...] = ()
+    if quotas and memory_known:
+        seen = read_quota_pod(spec, counted(containers), pod_level, overhead, qos, default_class=default_class)
+        counting = tuple(quota.name for quota in quotas if covers(quota, seen))
+        # A refusal ends admission: quotas are asked last.
+        if not any(event.rejects for event in events):
+            unspecified = tuple((quota.by, *entry) for quota in quotas for entry in unspecified_in(quota, seen))
+            events.extend(Event(quota.by, True, reason) for quota, reason in quota_refusals(quotas, seen))
     both = level_entries.entries + overhead_entries.entries
     entries = Resources({}, {}, (), both) if both else _NO_RESOURCES
     return Pod(
@@ -111,9 +131,30 @@ def admit(
         tuple(faults),
         entries,
         memory_known,
-        qos_known,
+        qos,
+        unspecified,
+        counting,
         windows,
     )
+
+
+def _reasons(
+    containers: Sequence[Container], pod_level: Resources | None, overhead: Resources, *, known: bool, windows: bool
+) -> Iterator[str]:
+    """Yield what validation refuses (422)."""
+    yield from container_refusals(containers)
+    if pod_level is not None:
+        yield from pod_level_refusals(pod_level, containers if known else (), windows=windows)
+    yield from (f"spec.{at}: {reason}" for at, reason in overhead.refused)
+
+
+def _forbidden_by_ranges(
+    limit_ranges: Sequence[LimitRange], some: Sequence[Container], pod_level: Resources | None, *, known: bool
+) -> Iterator[Event]:
+    """Yield what LimitRanges refuse (403)."""
+    for source in limit_ranges:
+        for reason, at in refusals(source, some, pod_level, complete=known):
+            yield Event(source.by, True, reason, at)
 
 
 def _known(

@@ -215,3 +215,37 @@ def _beyond(item: LimitRangeItem, key: str, request: int | None, limit: int | No
         request, limit = -(-request // 1000), -(-limit // 1000)
     found = float(limit) / float(request)
     return (f"{start}, but provided ratio is {found:.6f}", "limits") if found * 1000 > float(ratio) else None
+
+
+def contradictions(item: LimitRangeItem, key: str = "memory") -> Iterator[tuple[str, str]]:
+    """Yield what the API server refuses in an entry for a resource, and the entry's field that is at fault.
+
+    Source: ValidateLimitRange in pkg/apis/core/validation/validation.go; what defaulting fills in counts as written.
+    """
+    named = {
+        "min": item.min.get(key),
+        "max": item.max.get(key),
+        "default": item.default.get(key),
+        "defaultRequest": item.default_request.get(key),
+    }
+    for low, high in (
+        ("min", "max"),
+        ("min", "default"),
+        ("min", "defaultRequest"),
+        ("default", "max"),
+        ("defaultRequest", "max"),
+        ("defaultRequest", "default"),
+    ):
+        below, above = named[low], named[high]
+        if below is not None and above is not None and below > above:
+            yield f"{low} {show(below)} is above {high} {show(above)}", f"{low}.{key}"
+    yield from _ratio_contradictions(item, key)
+
+
+def _ratio_contradictions(item: LimitRangeItem, key: str) -> Iterator[tuple[str, str]]:
+    ratio, lowest, highest = item.ratio.get(key), item.min.get(key), item.max.get(key)
+    at = f"maxLimitRequestRatio.{key}"
+    if ratio is not None and ratio < 1000:
+        yield f"maxLimitRequestRatio {show(ratio)} is below 1", at
+    if ratio is not None and lowest and highest is not None and ratio * lowest > highest * 1000:
+        yield f"maxLimitRequestRatio {show(ratio)} is above max {show(highest)} / min {show(lowest)}", at

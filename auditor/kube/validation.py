@@ -6,6 +6,7 @@ from auditor.kube.objects import Amounts, Container, Resources
 from auditor.kube.quantity import BEYOND, Quantity, parse, show
 from auditor.kube.resources import aggregate, counted
 
+_NEGATIVE_WORDS = "must be greater than or equal to 0"
 _NAME_WORDS = "must be a standard resource"
 _FOR_CONTAINERS, _FOR_PODS = " for containers", " type or fully qualified"
 
@@ -46,6 +47,8 @@ def container_refusals(containers: Sequence[Container]) -> Iterator[str]:
 def pod_level_refusals(pod_level: Resources, containers: Sequence[Container], *, windows: bool) -> Iterator[str]:
     """Yield what is wrong with pod-level resources, as defaulted."""
     if windows:
+        undecodable = [item for item in pod_level.refused if not item[1].endswith((_NEGATIVE_WORDS, _NAME_WORDS))]
+        yield from entry_refusals("spec.", undecodable)
         yield "spec.resources: Forbidden: may not be set for a windows pod"
         return
     yield from entry_refusals("spec.", pod_level.refused, _FOR_PODS)

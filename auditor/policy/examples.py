@@ -1,14 +1,19 @@
 """Running the examples of a policy: they are its tests."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
 from auditor.facts.build import build_record
-from auditor.facts.context import Context
+from auditor.facts.context import Context, is_context
+from auditor.facts.members import member_of
+from auditor.facts.record import Record, WideRecord
+from auditor.facts.surroundings import wide_records
 from auditor.kube.versions import parse_target
 from auditor.policy.model import ActivePolicy, Example, NotJudged, Policy
 from auditor.policy.program import Program
+from auditor.sources.model import Object
 from auditor.sources.read import read_bytes
 
 
@@ -35,15 +40,29 @@ def run_examples(policy: Policy) -> Iterator[Outcome]:
 
 
 def _messages(policy: Policy, example: Example) -> Iterator[str]:
-    target = parse_target(example.kubernetes_version)
     active = ActivePolicy(policy=policy, severity=None, params=policy.params | (example.params or {}))
     read = read_bytes(example.manifest.encode(), "example")
-    context, unusable = Context.build(obj for obj in read.objects if obj.pod_path is None)
-    for item in (*read.skipped, *unusable):
+    for item in read.skipped:
         yield f"not judged: {item.reason}"
     program = Program([active])
-    for obj in read.objects:
-        if obj.pod_path is None:
+    for record in _records(read.objects, example):
+        if isinstance(record, str):
+            yield f"not judged: {record}"
             continue
-        for answer in program.judge(build_record(obj, context, target)):
+        for answer in program.judge(record):
             yield f"not judged: {answer.reason}" if isinstance(answer, NotJudged) else answer.message
+
+
+def _records(objects: tuple[Object, ...], example: Example) -> Iterator[Record | WideRecord | str]:
+    """Yield everything that there is to judge, and why an object of the context cannot be used."""
+    target = parse_target(example.kubernetes_version)
+    built, unusable = Context.build((obj for obj in objects if is_context(obj)), target.minor)
+    yield from (item.reason for item in unusable)
+    context = replace(built, complete=example.complete)
+    members = []
+    for obj in objects:
+        if obj.pod_path is not None:
+            record = build_record(obj, context, target)
+            members.append(member_of(obj, record, context.targets))
+            yield record
+    yield from (record for _, record in wide_records(context, members, target))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from auditor.facts.model import SCOPES
+from auditor.facts.record import SCOPES
 from auditor.findings import SEVERITIES
 
 PROFILES = ("recommended", "strict", "all")
@@ -20,6 +20,10 @@ _EXAMPLE: dict[str, Any] = {
         "messages": _TEXTS | {"description": "The exact messages that the policy gives; of a bad example."},
         "kubernetes_version": _TEXT | {"description": "The version to judge for; the newest by default."},
         "params": _PARAMS | {"description": "Parameters in place of the policy's own."},
+        "complete": {
+            "type": "boolean",
+            "description": "Whether the manifest is the whole cluster, as --complete says.",
+        },
     },
 }
 

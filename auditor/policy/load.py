@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from auditor.expressions.near import instead
-from auditor.facts.model import SCOPES
+from auditor.facts.record import SCOPES
 from auditor.policy.expressions import ExpressionFault, faults_of
 from auditor.policy.keys import KEYS, REQUIRED
 from auditor.policy.model import Example, Policy, typed_param

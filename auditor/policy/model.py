@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.facts.model import Subject
+from auditor.facts.record import Subject
 
 
 def typed_param(value: Any, default: Any) -> Any:
@@ -21,6 +21,8 @@ class Example(msgspec.Struct, frozen=True):
     """The exact messages that this policy must give; empty in a good example."""
     kubernetes_version: str | None = None
     params: dict[str, Any] | None = None
+    complete: bool = False
+    """Whether the manifest is the whole cluster."""
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 from auditor.expressions.cel import Compiled, EvaluationError, bind_params
 from auditor.expressions.template import Hole, parse_template, write
 from auditor.expressions.views import views
-from auditor.facts.model import SCOPES, Record, Subject
+from auditor.facts.record import SCOPES, Record, Subject, WideRecord
 from auditor.policy.expressions import facts_in
 from auditor.policy.model import ActivePolicy, NotJudged, Verdict
 
@@ -27,14 +27,23 @@ class Program:
     """Some active policies, compiled; belongs to one thread."""
 
     def __init__(self, active: Sequence[ActivePolicy]) -> None:
-        scopes = {scope: [item for item in active if item.policy.scope == scope] for scope in SCOPES}
-        self._scopes = [_Scope(scope, items) for scope, items in scopes.items() if items]
+        self._active = active
+        self._scopes: dict[str, _Scope | None] = {}
 
-    def judge(self, record: Record) -> Iterator[Verdict | NotJudged]:
-        """Yield what the policies find in one workload's facts."""
-        for scope in self._scopes:
-            for subject, variables in record.subjects(scope.name):
-                yield from scope.judge(subject, variables)
+    def judge(self, record: Record | WideRecord) -> Iterator[Verdict | NotJudged]:
+        """Yield what the policies find in the facts of one workload, or of one object around the pods."""
+        for name in record.scopes:
+            scope = self._scope(name)
+            if scope is not None:
+                for subject, variables in record.subjects(name):
+                    yield from scope.judge(subject, variables)
+
+    def _scope(self, name: str) -> "_Scope | None":
+        """Return the policies of a scope, compiled when it is first judged; None when there are none."""
+        if name not in self._scopes:
+            active = [item for item in self._active if item.policy.scope == name]
+            self._scopes[name] = _Scope(name, active) if active else None
+        return self._scopes[name]
 
 
 class _Scope:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from auditor.facts.model import ContainerFacts, Record
+from auditor.facts.model import ContainerFacts
+from auditor.facts.record import Record
 from auditor.reports.csv import Cell, write_rows
 
 COLUMNS = (

@@ -9,10 +9,10 @@ from auditor.facts.model import (
     AdmissionFacts,
     ContainerFacts,
     PodFacts,
-    Record,
     VolumeFacts,
     WorkloadFacts,
 )
+from auditor.facts.record import OnNodes, Record
 from auditor.findings import Skipped, WorkloadRef
 from auditor.kube.humane import format_bytes
 from auditor.reports.text import (
@@ -42,6 +42,7 @@ class RecordLine(msgspec.Struct, frozen=True):
     containers: tuple[ContainerFacts, ...]
     volumes: tuple[VolumeFacts, ...]
     admission: tuple[AdmissionFacts, ...]
+    nodes: tuple[OnNodes, ...]
 
 
 class SkippedPart(msgspec.Struct, frozen=True):
@@ -74,6 +75,7 @@ def _line(record: Record) -> RecordLine:
         record.containers,
         record.volumes,
         record.admission,
+        record.nodes,
     )
 
 

@@ -20,7 +20,7 @@ _VARIABLE = (
 _REFERENCE = re.compile(_VARIABLE, re.ASCII)
 _PIECE = re.compile(
     rf"""(?P<joined>\\\n)|\\(?P<escaped>.)|'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*+)"|{_VARIABLE}"""
-    r"""|(?P<space>[ \t\r]+)|(?P<end>[;&|()\n]+)|(?P<comment>(?<![^\s;])\#[^\n]*)|(?P<plain>[^\s\\'"$`;&|()]+|.)""",
+    r"""|(?P<space>[ \t\r]+)|(?P<end>[;&|()]+|\n+)|(?P<comment>(?<![^\s;])\#[^\n]*)|(?P<plain>[^\s\\'"$`;&|()]+|.)""",
     re.ASCII | re.DOTALL,
 )
 _QUOTED_ESCAPE = re.compile(r"\\([\"\\$`])")

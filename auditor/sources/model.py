@@ -60,6 +60,17 @@ class Object:
     comments: tuple[Comment, ...] = ()
     """The waiver comments of the whole file."""
 
+    @property
+    def pod_metadata(self) -> Any:
+        """The metadata of the pod template, or of the Pod itself; None where there is none."""
+        holder: Any = self.data
+        for step in (self.pod_path or ())[:-1]:
+            if isinstance(holder, dict):
+                holder = holder.get(step)
+            else:
+                holder = holder[step] if isinstance(holder, list) and isinstance(step, int) else None
+        return holder.get("metadata") if isinstance(holder, dict) else None
+
 
 @dataclass(frozen=True, slots=True)
 class FileResult:

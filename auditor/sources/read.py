@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 64 * 2**20
 
 CONTEXT_PATTERN = re.compile(
     rb"kind[\"']?[ \t]*:[ \t\r\n]*(?:[&!][^ \t\r\n]+[ \t]+)?[\"']?"
-    rb"(?:\w*List|LimitRange|RuntimeClass|Node|ResourceQuota|PriorityClass|Namespace|KubeletConfiguration"
+    rb"(?:\w*List|LimitRange|ConfigMap|RuntimeClass|Node|ResourceQuota|PriorityClass|Namespace|KubeletConfiguration"
     rb"|HorizontalPodAutoscaler|VerticalPodAutoscaler|ScaledObject|ScaledJob)\b"
 )
 """What stands in a file that may hold context objects, or lists, which may hold anything."""

@@ -177,7 +177,7 @@ def test_a_malformed_context_object_is_skipped_with_its_file():
     broken = limit_range("l", "1Gi")
     broken["spec"] = {"limits": {"type": "Container"}}
     _, skipped = Context.build([make_object(broken, "a.yaml", 4)])
-    assert [(item.file, item.line) for item in skipped] == [("a.yaml", 4)]
+    assert [(item.file, item.line, item.column) for item in skipped] == [("a.yaml", 1, 1)]
 
 
 def test_a_context_crosses_processes():

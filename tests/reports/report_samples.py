@@ -11,11 +11,10 @@ from auditor.facts.model import (
     ContainerFacts,
     HeapFacts,
     PodFacts,
-    Problem,
-    Record,
     VolumeFacts,
     WorkloadFacts,
 )
+from auditor.facts.record import Problem, Record
 from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, Waived, WorkloadRef
 
 MI = 1024**2
@@ -199,6 +198,11 @@ def record(**workload: Any) -> Record:
         qos_obstacles=("container app: no cpu limit",),
         rejected=False,
         host_ipc=False,
+        hugepages_alone=False,
+        above_every_node=False,
+        injected=(),
+        unsized_injections=(),
+        indistinguishable=(),
         windows=False,
     )
     owner = {
@@ -207,6 +211,8 @@ def record(**workload: Any) -> Record:
         "namespace": "team-a",
         "name": "web",
         "replicas": 3,
+        "min_replicas": None,
+        "max_replicas": None,
         "file": "deploy/web.yaml",
         "line": 1,
         **workload,
@@ -227,8 +233,10 @@ def record(**workload: Any) -> Record:
         "memory_max_bytes": None,
         "tmpfs_volumes": (),
     }
-    heap = HeapFacts("jvm", 384 * MI, None, "-Xmx384m", "args[0]", always_pre_touch=False)
-    volume = VolumeFacts("cache", 0, "Memory", None, 512 * MI, "the node", False, ("app",), 512 * MI, "app")
+    heap = HeapFacts("jvm", 384 * MI, None, None, "-Xmx384m", "args[0]", True, False, 128 * MI, False, None)  # noqa: FBT003
+    volume = VolumeFacts(
+        *("cache", 0, "Memory", None, 512 * MI, "the node", False, ("app",), 512 * MI, "app", ("app",), False, None)
+    )
     return Record(
         workload=WorkloadFacts(**owner),
         pod=PodFacts(**pod),
@@ -236,6 +244,8 @@ def record(**workload: Any) -> Record:
         volumes=(volume,),
         quantities=(),
         admission=(AdmissionFacts("LimitRange team-a/limits", rejects=False, reason="memory request of app: 512Mi"),),
+        quotas=(),
+        nodes=(),
         problems=(Problem(("spec",), "resources: [] is not a mapping"),),
         pod_path=("spec", "template", "spec"),
     )

@@ -115,7 +115,7 @@ def test_facts_have_every_key_and_a_line_for_each_record_and_skipped_input() -> 
     lines = [json.loads(line) for line in render_json([record(), record(namespace=None)], SKIPPED).splitlines()]
     assert [line["version"] for line in lines] == [1, 1, 1, 1]
     first, second, skipped, _ = lines
-    assert set(first) == {"version", "workload", "pod", "containers", "volumes", "admission"}
+    assert set(first) == {"version", "workload", "pod", "containers", "volumes", "admission", "nodes"}
     assert first["workload"].keys() == second["workload"].keys()
     assert second["workload"]["namespace"] is None
     assert first["containers"][0]["written_request_bytes"] == 0

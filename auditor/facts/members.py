@@ -1,0 +1,127 @@
+"""What a workload adds to its namespace, its quotas, its autoscalers and the cluster: a small value each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from auditor.facts.context import Context, Workload
+from auditor.facts.record import Record
+from auditor.kube.objects import text_or_none
+from auditor.sources.model import Object
+
+_FINISHED = frozenset(("Succeeded", "Failed"))
+
+
+class MemberContainer(msgspec.Struct, frozen=True):
+    """A container of a workload that an autoscaler acts on."""
+
+    name: str
+    type: str
+    request_bytes: int | None
+    limit_bytes: int | None
+    request_missing: bool
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One workload in sums."""
+
+    kind: str
+    namespace: str | None
+    name: str
+    file: str
+    line: int
+    replicas: int | None
+    max_replicas: int | None
+    """With its autoscaler at the upper bound; `replicas` without one."""
+    request_bytes: int | None
+    """Of one pod."""
+    limit_bytes: int | None
+    """Of one pod."""
+    bounded: bool
+    """Whether a pod has a memory.max."""
+    known: bool
+    """False when an amount of the pod could not be read."""
+    owners: tuple[str, ...]
+    """`Kind/name` of whoever may own it: when one of them is in the input too, this one is not counted."""
+    finished: bool
+    """True for a pod that has ended."""
+    quotas: tuple[str, ...]
+    """The quotas that count its pods."""
+    pod_level_request: bool
+    """Whether requests are set at pod level: a metric then counts the pod's."""
+    containers: tuple[MemberContainer, ...]
+    """App containers and sidecars, of a workload that an autoscaler acts on; else empty."""
+
+    @property
+    def title(self) -> str:
+        """Such as `Deployment/web`."""
+        return f"{self.kind}/{self.name}"
+
+
+def member_of(obj: Object, record: Record, targets: frozenset[Workload]) -> Member:
+    """Return what a workload adds to sums."""
+    workload, pod = record.workload, record.pod
+    targeted = (obj.namespace, obj.kind, obj.name) in targets
+    return Member(
+        obj.kind,
+        obj.namespace,
+        obj.name,
+        obj.file,
+        obj.line,
+        workload.replicas,
+        workload.replicas if workload.max_replicas is None else workload.max_replicas,
+        pod.request_bytes,
+        pod.limit_bytes,
+        pod.bounded,
+        pod.qos_class is not None and not record.problems,
+        _owners(obj),
+        _finished(obj),
+        record.quotas,
+        pod.pod_level_request_bytes is not None,
+        tuple(
+            MemberContainer(c.name, c.type, c.request_bytes, c.limit_bytes, c.request_missing)
+            for c in record.containers
+            if c.type in ("app", "sidecar")
+        )
+        if targeted
+        else (),
+    )
+
+
+def _owners(obj: Object) -> tuple[str, ...]:
+    metadata = obj.data.get("metadata")
+    references = metadata.get("ownerReferences") if isinstance(metadata, dict) else None
+    for reference in references if isinstance(references, list) else ():
+        if isinstance(reference, dict) and reference.get("controller") is True:
+            kind, name = text_or_none(reference.get("kind")), text_or_none(reference.get("name")) or ""
+            # A ReplicaSet or Job that is not in the input itself is named after the Deployment or CronJob above it.
+            above = {"ReplicaSet": "Deployment", "Job": "CronJob"}.get(kind or "")
+            parent = (f"{above}/{name.rpartition('-')[0]}",) if above else ()
+            return (f"{kind}/{name}", *parent)
+    return ()
+
+
+def _finished(obj: Object) -> bool:
+    status = obj.data.get("status")
+    return obj.kind == "Pod" and isinstance(status, dict) and status.get("phase") in _FINISHED
+
+
+def counted_members(members: Iterable[Member]) -> tuple[Member, ...]:
+    """Return the members that make pods: neither finished nor owned by another member, in order."""
+    every = tuple(members)
+    known = {(member.namespace, member.title) for member in every}
+    return tuple(
+        member
+        for member in every
+        if not member.finished and not any((member.namespace, owner) in known for owner in member.owners)
+    )
+
+
+def by_workload(members: Sequence[Member]) -> Mapping[Workload, Member]:
+    """Return members by namespace, kind and name."""
+    return {(member.namespace, member.kind, member.name): member for member in members}
+
+
+def needs_members(context: Context) -> bool:
+    """Return whether something in a context is judged by sums over workloads."""
+    return context.wide

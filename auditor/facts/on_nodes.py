@@ -1,0 +1,123 @@
+"""What each kind of node makes of a pod: memory.high, swap, OOM scores, the size of memory volumes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from auditor.facts.context import Context, texts
+from auditor.facts.record import ContainerOnNodes, OnNodes, VolumeOnNodes
+from auditor.facts.volumes import Surroundings, Volume, mount_size
+from auditor.kube.admission import Pod
+from auditor.kube.memoryqos import container_memory_high, container_protection, pod_memory_high
+from auditor.kube.nodes import Node, NodeGroup, NodeSettings, matches, noswap_supported
+from auditor.kube.objects import Container, text_or_none
+from auditor.kube.oom import oom_pod, oom_score_adj
+from auditor.kube.swap import swap_max_bytes
+from auditor.kube.versions import Target
+
+_NOSWAP_SINCE = 31
+_HIGHEST_BURSTABLE = 999
+
+
+class PodOnNode(msgspec.Struct, frozen=True):
+    """The pod whose containers a node is asked for."""
+
+    pod: Pod
+    some: Sequence[Container]
+    """Its containers without ephemeral ones."""
+    qos: str | None
+    request_milli: int | None
+    limit_milli: int | None
+    critical: bool
+    """Static, mirror or of a critical priority."""
+    node_critical: bool
+    volumes: Sequence[Volume]
+    around: Surroundings
+    target: Target
+
+
+def possible_nodes(spec: dict[str, Any], context: Context) -> tuple[tuple[NodeGroup, ...], tuple[Node, ...]]:
+    """Return the kinds of nodes and the nodes that a Linux pod may run on, by nodeSelector and nodeName."""
+    if not context.groups:
+        return (), ()
+    every = tuple(held.value for held in context.nodes)
+    selector, name = texts(spec, "nodeSelector"), text_or_none(spec.get("nodeName"))
+    nodes = tuple(node for node in every if matches(node, selector, name, windows=False))
+    if len(nodes) == len(every):
+        return context.groups, nodes
+    names = {node.name for node in nodes}
+    return tuple(group for group in context.groups if not names.isdisjoint(group.names)), nodes
+
+
+def on_nodes(of: PodOnNode, groups: Sequence[NodeGroup]) -> tuple[OnNodes, ...]:
+    """Return what each kind of node makes of the pod."""
+    return tuple(_on_group(of, group) for group in groups)
+
+
+def _on_group(of: PodOnNode, group: NodeGroup) -> OnNodes:
+    node, level, target = group.settings, of.pod.pod_level, of.target
+    oom = oom_pod(
+        of.some,
+        level,
+        of.qos if of.pod.memory_known else None,
+        node_critical=of.node_critical,
+        capacity_bytes=node.capacity_bytes,
+        minor=node.minor,
+    )
+    found = []
+    for container in of.pod.containers:
+        if container.type == "ephemeral":
+            found.append(ContainerOnNodes(container.name, None, None, None, None, oom_score_adj(container, oom)))
+            continue
+        protection = container_protection(container, of.qos, node=node, target=target)
+        found.append(
+            ContainerOnNodes(
+                container.name,
+                container_memory_high(container, level, node=node, target=target),
+                protection.min_bytes,
+                protection.low_bytes,
+                swap_max_bytes(container, qos=of.qos, critical=of.critical, node=node, target=target),
+                oom_score_adj(container, oom),
+            )
+        )
+    sizes = () if node.allocatable_bytes is None else (node.allocatable_bytes,)
+    return OnNodes(
+        group.names,
+        group.words,
+        pod_memory_high(level, of.some, of.request_milli, of.limit_milli, node=node, target=target),
+        tuple(found),
+        tuple(
+            VolumeOnNodes(volume.name, mount_size(volume, of.around, sizes))
+            for volume in of.volumes
+            if volume.medium == "Memory"
+        ),
+    )
+
+
+def swappable_on(found: Sequence[OnNodes], groups: Sequence[NodeGroup]) -> str | None:
+    """Return in words the nodes on which pages of a tmpfs can reach swap: no noswap mount, and swap for the pod."""
+    words = [
+        group.words
+        for item, group in zip(found, groups, strict=True)
+        if _no_noswap(group.settings) and any(container.swap_max_bytes for container in item.containers)
+    ]
+    return " and ".join(words) or None
+
+
+def _no_noswap(node: NodeSettings) -> bool:
+    return node.minor < _NOSWAP_SINCE or noswap_supported(node.kernel) is False
+
+
+def indistinguishable(found: Sequence[OnNodes], some: Sequence[Container]) -> tuple[str, ...]:
+    """Return the containers that ask for memory and still have the score of one that asks for none, on every node."""
+    if not found:
+        return ()
+    asking = [container.name for container in some if container.requests.get("memory")]
+    return tuple(
+        name
+        for name in asking
+        if all(
+            item.oom_score_adj == _HIGHEST_BURSTABLE for node in found for item in node.containers if item.name == name
+        )
+    )

@@ -1,0 +1,84 @@
+"""Facts about objects that are judged by themselves: LimitRanges, kubelet configurations, nodes."""
+
+from collections.abc import Iterator, Sequence
+
+from auditor.facts.context import Context, Held
+from auditor.facts.record import Subject, WideRecord
+from auditor.facts.wide import KubeletFacts, LimitRangeFacts, NodeFacts
+from auditor.kube.kubelet import KubeletConfig, config_refusals, has_memory_eviction, swap_mode
+from auditor.kube.limitrange import LimitRange, LimitRangeItem, contradictions
+from auditor.kube.nodes import Node
+from auditor.kube.quantity import show
+from auditor.kube.versions import Target
+from auditor.sources.model import Object
+
+_CGROUP_V1_REFUSED_SINCE = 35
+
+
+def limit_range_records(context: Context) -> Iterator[tuple[Object, WideRecord]]:
+    """Yield each LimitRange with its entries."""
+    for some in context.limit_ranges.values():
+        for held in some:
+            parts = []
+            for index, item in enumerate(held.value.items):
+                faults = [*contradictions(item), *_contradicted(held, item, some)]
+                facts = LimitRangeFacts(
+                    name=held.value.name,
+                    type=item.type,
+                    inconsistent="; ".join(words for words, _ in faults) or None,
+                    inconsistent_at=faults[0][1] if faults else None,
+                )
+                parts.append((Subject("limitrange", "", None, ("spec", "limits", index)), facts))
+            yield held.object, WideRecord("limitrange", tuple(parts))
+
+
+def _contradicted(
+    held: Held[LimitRange], item: LimitRangeItem, some: Sequence[Held[LimitRange]]
+) -> Iterator[tuple[str, str]]:
+    """Yield defaults that an earlier LimitRange of the namespace sets otherwise: which one holds is not determined."""
+    for other in some[: some.index(held)]:
+        for theirs in other.value.items:
+            if item.type != "Container" or theirs.type != "Container":
+                continue
+            for key, own, before in (
+                ("default", item.default.get("memory"), theirs.default.get("memory")),
+                ("defaultRequest", item.default_request.get("memory"), theirs.default_request.get("memory")),
+            ):
+                if own is not None and before is not None and own != before:
+                    words = (
+                        f"{key} {show(own)} is {show(before)} in {other.value.by}, and which holds is not determined"
+                    )
+                    yield words, f"{key}.memory"
+
+
+def kubelet_records(context: Context, target: Target) -> Iterator[tuple[Object, WideRecord]]:
+    """Yield each kubelet configuration."""
+    for held in context.kubelets:
+        facts = _kubelet(held.value, target)
+        yield held.object, WideRecord("kubelet", ((Subject("kubelet", "", None, ()), facts),))
+
+
+def _kubelet(config: KubeletConfig, target: Target) -> KubeletFacts:
+    return KubeletFacts(
+        swap_behavior=config.swap_behavior,
+        swap_mode=swap_mode(config, target),
+        fail_swap_on=config.fail_swap_on,
+        eviction_hard_set=config.eviction_hard is not None,
+        memory_eviction=has_memory_eviction(config, minor=target.minor),
+        kube_reserved_bytes=config.kube_reserved_bytes,
+        system_reserved_bytes=config.system_reserved_bytes,
+        memory_throttling_factor=config.memory_throttling_factor,
+        tolerates_cgroup_v1=config.fail_cgroup_v1 is False and target.minor >= _CGROUP_V1_REFUSED_SINCE,
+        refusals=config_refusals(config, target),
+    )
+
+
+def node_records(context: Context) -> Iterator[tuple[Object, WideRecord]]:
+    """Yield each node."""
+    for held in context.nodes:
+        yield held.object, WideRecord("node", ((Subject("node", "", None, ()), _node(held.value)),))
+
+
+def _node(node: Node) -> NodeFacts:
+    kernel = None if node.kernel is None else ".".join(map(str, node.kernel))
+    return NodeFacts(node.name, node.capacity_bytes, node.allocatable_bytes, node.swap_capacity_bytes, kernel)
