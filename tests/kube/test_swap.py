@@ -44,7 +44,7 @@ def test_the_share_is_of_the_machine_not_of_what_is_reserved():
 
 
 def test_the_share_is_a_float_cut_to_a_whole_number():
-    # 100Mi / 16374448Ki * 4Gi = 26859204.97...
+    # 100Mi / 16374448Ki * 4Gi = 26859204.72...
     assert swap(container("100Mi", "1Gi"), capacity_bytes=16374448 * 1024, swap_capacity_bytes=4 * GIB) == 26859204
 
 
