@@ -122,6 +122,9 @@ def test_the_default_class_is_the_lowest_of_those_marked_so():
         ({"priorityClassName": 5}, None),
         ({"priority": "7"}, None),
         ({"priority": 2**31}, None),
+        ({"priority": 2**31 - 1}, 2**31 - 1),
+        ({"priority": -(2**31)}, -(2**31)),
+        ({"priority": -(2**31) - 1}, None),
     ],
 )
 def test_a_pods_priority_is_its_own_then_its_classs_then_the_defaults(spec, priority):

@@ -119,11 +119,8 @@ def test_a_bound_above_63_bits_is_a_bound():
         ({"scopes": "BestEffort"}, ("spec", "scopes"), "spec.scopes must be a list, not a string"),
         ({"scopes": [1]}, ("spec", "scopes", 0), "spec.scopes[0] must be a string, not a number"),
         ({"scopes": ["Best"]}, ("spec", "scopes"), "spec.scopes: Best: unsupported scope"),
-        (
-            {"scopes": ["BestEffort", "NotBestEffort"]},
-            ("spec", "scopes"),
-            "spec.scopes: conflicting scopes",
-        ),
+        ({"scopes": ["BestEffort", "NotBestEffort"]}, ("spec", "scopes"), "spec.scopes: conflicting scopes"),
+        ({"scopes": ["NotTerminating", "Terminating"]}, ("spec", "scopes"), "spec.scopes: conflicting scopes"),
         ({"scopeSelector": []}, ("spec", "scopeSelector"), "spec.scopeSelector must be a mapping, not a list"),
         (
             {"scopeSelector": {"matchExpressions": {}}},
@@ -260,6 +257,10 @@ def test_a_pod_without_a_class_has_the_default_class_when_quotas_see_it():
     assert not covers(each, pod(container("c0"), priorityClassName="high", default_class="usual"))
 
 
+def test_a_priority_class_that_is_no_text_is_none():
+    assert not covers(quota(scopes=["PriorityClass"]), pod(container("c0"), priorityClassName=5))
+
+
 @pytest.mark.parametrize("kind", ["podAffinity", "podAntiAffinity"])
 @pytest.mark.parametrize(
     ("term", "crosses"),
@@ -351,6 +352,12 @@ def test_usage_leaves_out_what_cannot_be_read_and_nothing_else():
     used = usage(pod(container("c0", {"memory": "1Gi"}, {"memory": "oops"}), container("c1", {}, {"memory": "1Gi"})))
     assert used["requests.memory"] == 2 * GI
     assert "limits.memory" not in used
+
+
+def test_a_key_that_the_pod_level_leaves_to_the_containers_is_theirs():
+    of_cpu = Resources({"cpu": 1000}, {})
+    assert usage(pod(container("c0", {"memory": "1Gi"}), pod_level=of_cpu))["memory"] == GI
+    assert "memory" not in usage(pod(container("c0", {"memory": "oops"}), pod_level=of_cpu))
 
 
 def test_the_pod_level_decides_whether_an_unreadable_container_matters():

@@ -349,6 +349,13 @@ def test_in_1_37_the_pods_own_status_replaces_the_sums_of_container_statuses_wit
     assert limit(pods, state, 37) == GI
 
 
+def test_in_1_37_the_pods_own_limits_are_of_the_pod_level_even_if_it_sets_requests_alone():
+    state = status(resources={"limits": {"memory": "2Gi"}})
+    pods = containers(container("c0", "1Gi", "3Gi"))
+    assert limit(pods, state, level=Resources({"memory": 2 * GI}, {})) == 2 * GI
+    assert limit(pods, state) == 3 * GI
+
+
 @pytest.mark.parametrize(
     "own",
     [
