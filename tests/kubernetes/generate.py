@@ -1,7 +1,10 @@
 """Pods and quantities from a seeded generator: mostly what people write, now and then what nobody should."""
 
+import os
 import random
 
+SEED = int(os.environ.get("KUBERNETES_SEED", "1"))
+"""Another one gives other pods and quantities."""
 SIZES = ("32Mi", "64Mi", "100M", "128Mi", "134217728", 268435456, "0.5Gi", "512Mi", "1G", "1Gi", "1.5Gi", "1536Mi")
 ODD_SIZES = ("0", 0, "400m", "1.5Mi", ".5Gi", "1u", "100n", "1e9", "1E", "2E3", "+64Mi", "128974848000m", " 64Mi ")
 BAD_SIZES = ("1KB", "512MB", "1gb", "", "-1", "-64Mi", "64 Mi", True, "9Ei", "9223372036854775808", "12E", "1e19")
@@ -23,7 +26,7 @@ PRIORITY_CLASSES = {"high": 1000000, "low": 10}
 class Generator:
     """The same seed gives the same pods."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int = SEED):
         self.rng = random.Random(seed)  # noqa: S311 - seeded, not secret
 
     def chance(self, share):
@@ -108,6 +111,8 @@ class Generator:
             spec["resources"] = self.pod_level(wild)
         if self.chance(0.02):
             spec["os"] = {"name": "windows"}
+        elif self.chance(0.02):
+            spec["nodeSelector"] = {"kubernetes.io/os": "windows"}
         if self.chance(0.15):
             spec["priorityClassName"] = self.rng.choice((*PRIORITY_CLASSES, "system-node-critical"))
         if self.chance(0.1):

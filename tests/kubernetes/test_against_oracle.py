@@ -13,14 +13,16 @@ from auditor.kube.resources import counted, pod_limit, pod_request
 from auditor.kube.versions import parse_target
 from tests.facts.objects import make_object
 from tests.kubernetes.generate import Generator
-from tests.kubernetes.words import compare_refusals
+from tests.kubernetes.words import assert_none, compare_refusals
 
-PODS, QUANTITIES, SEED = 4000, 20000, 1
+PODS, QUANTITIES = 4000, 20000
 CAPACITY_BYTES = 8 * 2**30
 TARGET = parse_target(None)
 KEYS = ("cpu", "memory", "hugepages-2Mi", "hugepages-1Gi")
 # GetContainerOOMScoreAdjust multiplies a request by 1000 in 64 bits.
 OOM_BYTES = MAX_BYTES // 1000
+# Upstream has no suffix above E and prints such an amount without its zeros.
+NO_SUFFIX_NANOS = 10**30
 
 
 def ask(programs, mode, questions):
@@ -38,7 +40,7 @@ def node():
 @pytest.fixture(scope="module")
 def pods(programs):
     """Return (spec, record, admitted pod, answer) of every pod that Kubernetes can decode, and those it cannot."""
-    generator = Generator(SEED)
+    generator = Generator()
     manifests = [
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "a"}, "spec": spec}
         for spec in (generator.spec_with_overhead() for _ in range(PODS))
@@ -72,14 +74,13 @@ def milli(amounts, key):
     return parse(amounts[key]).milli if key in amounts else None
 
 
-def disagreements(items, compare):
-    """Return up to ten (spec, ours, Kubernetes') that differ, shortest first."""
-    found = [(spec, *pair) for spec, *rest in items for pair in compare(spec, *rest) if pair[0] != pair[1]]
-    return sorted(found, key=lambda item: len(str(item[0])))[:10]
+def differing(items, compare):
+    """Return every (spec, ours, Kubernetes') that differ."""
+    return [(spec, *pair) for spec, *rest in items for pair in compare(spec, *rest) if pair[0] != pair[1]]
 
 
 def test_quantities_are_read_alike(programs):
-    generator = Generator(SEED)
+    generator = Generator()
     values = [generator.quantity() for _ in range(QUANTITIES)]
     readable = 0
     wrong = []
@@ -89,13 +90,13 @@ def test_quantities_are_read_alike(programs):
             same = not answer["ok"] and answer["error"] == ours.problem
         else:
             readable += 1
-            same = answer["ok"] and ours.canonical() == answer["string"]
+            same = answer["ok"] and (abs(ours.nanos) >= NO_SUFFIX_NANOS or ours.canonical() == answer["string"])
             # Upstream loses its way with negative amounts: they are refused anyway.
             same = same and (ours.nanos < 0 or ours.bytes == answer["value"])
             same = same and (not 0 <= ours.milli <= MAX_BYTES or ours.milli == answer["milli"])
         if not same:
             wrong.append((value, ours, answer))
-    assert wrong == []
+    assert_none(wrong)
     assert QUANTITIES * 0.5 < readable < QUANTITIES * 0.95
 
 
@@ -110,11 +111,11 @@ def test_the_same_pods_are_refused_in_the_same_words(pods):
             same = compare_refusals(ours, answer.get("refusals") or [], known=pod.memory_known)
         if not same:
             wrong.append((spec, ours, answer.get("decodeError") or answer.get("refusals")))
-    assert sorted(wrong, key=lambda item: len(str(item[0])))[:5] == []
+    assert_none(wrong)
 
 
 def test_the_class_is_the_same(valid):
-    assert disagreements(valid, lambda _, record, __, answer: [(record.pod.qos_class, answer["qosClass"])]) == []
+    assert_none(differing(valid, lambda _, record, __, answer: [(record.pod.qos_class, answer["qosClass"])]))
 
 
 def test_the_pod_level_is_defaulted_alike(valid):
@@ -125,7 +126,7 @@ def test_the_pod_level_is_defaulted_alike(valid):
             theirs = {key: milli(answer["podLevel"][block], key) for key in answer["podLevel"].get(block, {})}
             yield getattr(pod.pod_level, block), theirs
 
-    assert disagreements(valid, compare) == []
+    assert_none(differing(valid, compare))
 
 
 def test_effective_requests_and_limits_are_the_same(valid):
@@ -137,7 +138,7 @@ def test_effective_requests_and_limits_are_the_same(valid):
         yield record.pod.request_bytes, in_bytes(answer["requests"], "memory")
         yield record.pod.limit_bytes, in_bytes(answer["limits"], "memory")
 
-    assert disagreements(valid, compare) == []
+    assert_none(differing(valid, compare))
 
 
 def test_memory_max_of_the_pod_is_the_same(valid):
@@ -146,7 +147,7 @@ def test_memory_max_of_the_pod_is_the_same(valid):
         if not record.pod.windows and (record.pod.limit_bytes or 0) <= MAX_BYTES:
             yield record.pod.memory_max_bytes, answer["memoryMaxBytes"] or None
 
-    assert disagreements(valid, compare) == []
+    assert_none(differing(valid, compare))
 
 
 def test_oom_scores_are_the_same(valid):
@@ -157,4 +158,4 @@ def test_oom_scores_are_the_same(valid):
             if (container.request_bytes or 0) <= OOM_BYTES:
                 yield container.oom_score_adj, answer["oomScoreAdj"][container.name]
 
-    assert disagreements(valid, compare) == []
+    assert_none(differing(valid, compare))

@@ -26,3 +26,9 @@ def compare_refusals(ours, theirs, *, known):
     if not known or any(words in text for text in found for words in _ONE_OF_SEVERAL):
         return found <= expected and (bool(found) or not known)
     return found == expected
+
+
+def assert_none(wrong):
+    """Fail with the five shortest of what differs, a line for each part."""
+    some = sorted(wrong, key=lambda item: len(str(item)))[:5]
+    assert not wrong, f"{len(wrong)} differ:\n\n" + "\n\n".join("\n".join(map(str, item)) for item in some)
