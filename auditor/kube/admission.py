@@ -17,7 +17,7 @@ from auditor.kube.quota import Quota, covers, read_quota_pod
 from auditor.kube.quota import refusals as quota_refusals
 from auditor.kube.quota import unspecified as unspecified_in
 from auditor.kube.resources import counted
-from auditor.kube.validation import container_refusals, pod_level_refusals
+from auditor.kube.validation import container_refusals, entry_refusals, pod_level_refusals
 from auditor.kube.versions import Target
 
 
@@ -105,7 +105,7 @@ def admit(  # noqa: PLR0913 - a pod, and what its namespace and cluster hold
         pod_level = default_pod_level(pod_level, counted(containers), fixed=True)
     windows = is_windows(spec)
     memory_known, qos_known = _known(containers, pod_level, overhead_entries, faults)
-    reasons = list(_reasons(containers, pod_level, overhead_entries, known=memory_known, windows=windows))
+    reasons = list(_reasons(containers, pod_level, overhead_entries, known=memory_known, windows=_says_windows(spec)))
     if not faults and not any(container.list_name == "containers" for container in containers):
         reasons.append("spec.containers: Required value")
     events.extend(Event("validation", True, reason) for reason in reasons)
@@ -145,7 +145,7 @@ def _reasons(
     yield from container_refusals(containers)
     if pod_level is not None:
         yield from pod_level_refusals(pod_level, containers if known else (), windows=windows)
-    yield from (f"spec.{at}: {reason}" for at, reason in overhead.refused)
+    yield from entry_refusals("spec.", overhead.refused)
 
 
 def _forbidden_by_ranges(
@@ -198,14 +198,15 @@ def _overhead(
         read.requests, {}, read.unreadable, tuple(e._replace(block="overhead") for e in read.entries), read.refused
     )
     if not isinstance(name, str) or not name:
-        if raw:
+        if raw is not None:
             words = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
             events.append(Event("RuntimeClass", True, words))
         return read.requests, read
     if name not in overheads:
         return read.requests, read
     given = overheads[name]
-    if raw and (read.requests != given):
+    # An empty overhead is set too; only a RuntimeClass with an overhead fills it.
+    if (raw and read.requests != given) if given else raw is not None:
         without = "Pod Overhead set without corresponding RuntimeClass defined Overhead"
         words = "Pod's Overhead doesn't match RuntimeClass's defined Overhead" if given else without
         events.append(Event(f"RuntimeClass {name}", True, f"pod rejected: {words}"))
@@ -234,7 +235,13 @@ def _limit_ranges(
 
 def is_windows(spec: dict[str, Any]) -> bool:
     """Return whether the pod runs on Windows: spec.os.name, or the node selector kubernetes.io/os."""
-    system, selector = spec.get("os"), spec.get("nodeSelector")
-    if isinstance(system, dict) and system.get("name") == "windows":
+    selector = spec.get("nodeSelector")
+    if _says_windows(spec):
         return True
     return isinstance(selector, dict) and selector.get("kubernetes.io/os") == "windows"
+
+
+def _says_windows(spec: dict[str, Any]) -> bool:
+    """Return whether spec.os.name says Windows, which is all that validation looks at."""
+    system = spec.get("os")
+    return isinstance(system, dict) and system.get("name") == "windows"
