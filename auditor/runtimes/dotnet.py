@@ -1,7 +1,8 @@
 """What .NET in a container was told about its garbage-collected heap.
 
-Numbers in variables are hexadecimal, with or without 0x. Limits of the single heaps beat GCHeapHardLimit, which beats
-GCHeapHardLimitPercent; DOTNET_ beats COMPlus_. What runtimeconfig.json in the image says is not seen.
+Numbers in variables are hexadecimal, with or without 0x. Limits of the single heaps, then their percentages,
+beat GCHeapHardLimit, which beats GCHeapHardLimitPercent; DOTNET_ beats COMPlus_. What runtimeconfig.json in the image
+says is not seen.
 
 Source: docs/core/runtime-config/garbage-collector.md of dotnet/docs; gc.cpp (initialize_gc) of dotnet/runtime.
 """
@@ -10,7 +11,7 @@ import re
 
 from auditor.runtimes.environment import Environment
 from auditor.runtimes.flags import Decision, Setting, decide, plain_variable, shown
-from auditor.runtimes.model import Heap
+from auditor.runtimes.model import Around, Heap
 from auditor.runtimes.view import View
 
 PROGRAMS = frozenset(("dotnet",))
@@ -19,7 +20,7 @@ IMAGE_PREFIX = "mcr.microsoft.com/dotnet/"
 """What the names of its images start with."""
 _PREFIXES = ("COMPlus_", "DOTNET_")
 _HEAPS = ("SOH", "LOH", "POH")
-_LIMIT, _PERCENT = "GCHeapHardLimit", "GCHeapHardLimitPercent"
+_LIMIT = "GCHeapHardLimit"
 VARIABLES = frozenset(
     (
         *(
@@ -40,29 +41,37 @@ _DEFAULT_MIN_BYTES = 20 * 2**20
 
 def read(view: View) -> Heap:
     """Return what a container tells its .NET; percentages are of the container's limit, else of the node."""
-    environment, memory_bytes = view.environment, view.around.memory_bytes
-    limits = [_decide(environment, _LIMIT + heap) for heap in _HEAPS]
-    fixed = _decide(environment, _LIMIT)
+    environment = view.environment
+    heaps = [_decide(environment, _LIMIT + heap) for heap in _HEAPS]
     shares = [_decide(environment, f"{_LIMIT}{heap}Percent") for heap in _HEAPS]
-    share = _decide(environment, _PERCENT)
-    unknown = any(decision.unknown for decision in (*limits, fixed, *shares, share))
-    if any(_counts(decision) for decision in limits):
-        return _heap(limits, _sum(limits), None, unknown=unknown)
-    if _counts(fixed):
-        amount = hexadecimal(fixed.value)
-        # Only the limits of the single heaps come before it.
-        above = any(decision.unknown for decision in (*limits, fixed, *shares))
-        return _heap([fixed], amount, None, unknown=above)
-    chosen = shares if any(_counts(decision) for decision in shares) else [share]
-    if any(_counts(decision) for decision in chosen):
-        percent = _sum(chosen)
-        if percent is not None and not 0 < percent < 100:
-            percent = None
-        amount = None if percent is None or memory_bytes is None else memory_bytes * percent // 100
-        return _heap(chosen, amount, percent, unknown=unknown)
-    limit = view.around.memory_max_bytes
-    default = None if limit is None else max(_DEFAULT_MIN_BYTES, limit * 3 // 4)
-    return Heap("dotnet", unknown=unknown, default_bytes=default)
+    unknown = False
+    for decisions, percents in (
+        (heaps, False),
+        (shares, True),
+        ([_decide(environment, _LIMIT)], False),
+        ([_decide(environment, f"{_LIMIT}Percent")], True),
+    ):
+        unknown = unknown or any(decision.unknown for decision in decisions)
+        if any(_counts(decision) for decision in decisions):
+            number = _sum(decisions)
+            if not percents:
+                return _heap(decisions, number, None, unknown=unknown)
+            if number is not None and number < 100:
+                memory_bytes = view.around.memory_bytes
+                amount = None if memory_bytes is None else memory_bytes * number // 100
+                return _heap(decisions, amount, number, unknown=unknown)
+            # The runtime passes over one percentage of 100 and more, but does not start with several such.
+            if number is None or len(decisions) > 1:
+                return _heap(decisions, None, None, unknown=unknown)
+    return Heap("dotnet", unknown=unknown, default_bytes=_default(view.around))
+
+
+def _default(around: Around) -> int | None:
+    """Return three quarters of the limit, at least 20 MiB; None where no limit is below the node's memory."""
+    limit, capacity = around.memory_max_bytes, around.node_capacity_bytes
+    if limit is None or (capacity is not None and limit >= capacity):
+        return None
+    return max(_DEFAULT_MIN_BYTES, limit * 3 // 4)
 
 
 def hexadecimal(text: str | None) -> int | None:
@@ -82,8 +91,10 @@ def _counts(decision: Decision) -> bool:
 
 
 def _sum(decisions: list[Decision]) -> int | None:
-    """Return the sum of the settings, None where one cannot be read."""
-    numbers = [hexadecimal(decision.value) for decision in decisions if _counts(decision)]
+    """Return the sum, None where one cannot be read, or the limit of the small or the large objects lacks."""
+    numbers = [hexadecimal(decision.value) if _counts(decision) else 0 for decision in decisions]
+    if 0 in numbers[:2]:
+        return None
     return None if None in numbers else sum(number for number in numbers if number is not None)
 
 

@@ -16,6 +16,8 @@ from auditor.runtimes.model import Around
 UNKNOWN = "\0"
 """Stands in a text for a part that the input does not tell; no variable may hold this character."""
 
+# A text that grows by more is not followed: references to references may double it again and again.
+_GROWTH_CAP = 65536
 _REFERENCE = re.compile(r"\$(?:(\$)|\(([^)]*)\))")
 
 
@@ -30,68 +32,85 @@ class Variable(NamedTuple):
     """False when an `envFrom` source that is not in the input may hold another value."""
 
 
+class Source(NamedTuple):
+    """One entry of `envFrom`."""
+
+    prefix: str
+    """What is put before each name."""
+    data: Mapping[str, str] | None
+    """The values; None for a source that is not in the input, which may hold any variable."""
+    at: str
+    """Its path below the container."""
+
+
 class Environment(msgspec.Struct, frozen=True):
     """The variables of a container."""
 
-    variables: Mapping[str, Variable]
-    """By name, the last setting of each."""
-    hidden: tuple[str, ...] = ()
-    """The prefixes of `envFrom` sources that are not in the input: any variable may come from there."""
+    own: Mapping[str, Variable]
+    """What `env` sets, the last of each name."""
+    sources: tuple[Source, ...] = ()
+    """What `envFrom` sets where `env` does not, the later before the earlier."""
 
     def find(self, name: str) -> Variable | None:
         """Return a variable; None when the manifest does not set it."""
-        return self.variables.get(name)
+        variable = self.own.get(name)
+        if variable is not None:
+            return variable
+        certain = True
+        for source in reversed(self.sources):
+            if not name.startswith(source.prefix):
+                continue
+            key = name[len(source.prefix) :]
+            if source.data is None:
+                certain = False
+            elif key in source.data:
+                return Variable(_text(source.data[key]), source.at, certain)
+        return None
 
     def may_change(self, name: str) -> bool:
         """Return whether a source that is not in the input may set or replace the variable."""
-        variable = self.variables.get(name)
-        if variable is not None:
-            return not variable.certain
-        return any(name.startswith(prefix) for prefix in self.hidden)
+        if name in self.own:
+            return False
+        for source in reversed(self.sources):
+            if name.startswith(source.prefix):
+                if source.data is None:
+                    return True
+                if name[len(source.prefix) :] in source.data:
+                    return False
+        return False
 
     def with_variables(self, more: Mapping[str, Variable]) -> "Environment":
         """Return the environment with variables that a script exports."""
-        return Environment({**self.variables, **more}, self.hidden) if more else self
+        return Environment({**self.own, **more}, self.sources) if more else self
 
 
 def read_environment(raw: dict[str, Any], around: Around) -> Environment:
     """Return the environment of a container: `envFrom` first, then `env` in order, the later wins."""
-    environment = _from_sources(raw, around)
-    if raw.get("env") is None:
-        return environment
-    variables = dict(environment.variables)
-    so_far = Environment(variables, environment.hidden)
+    own: dict[str, Variable] = {}
+    so_far = Environment(own, tuple(read_sources(raw, around)))
     for index, item in mappings(raw.get("env")):
         name, value, source = item.get("name"), item.get("value"), item.get("valueFrom")
         if not isinstance(name, str):
             continue
         if isinstance(value, str) and value:
-            variables[name] = Variable(expand(value, so_far), f"env[{index}].value")
+            own[name] = Variable(expand(value, so_far), f"env[{index}].value")
         elif isinstance(source, dict):
             resolved = _resolve(source, raw.get("name"), around)
             # An optional key that is absent sets nothing: what was there stays.
             if resolved is not None:
-                variables[name] = Variable(resolved, f"env[{index}].valueFrom")
+                own[name] = Variable(resolved, f"env[{index}].valueFrom")
         else:
-            variables[name] = Variable("", f"env[{index}].value")
+            own[name] = Variable("", f"env[{index}].value")
     return so_far
 
 
-def _from_sources(raw: dict[str, Any], around: Around) -> Environment:
-    """Return what `envFrom` gives."""
-    variables: dict[str, Variable] = {}
-    hidden: list[str] = []
+def read_sources(raw: dict[str, Any], around: Around) -> Iterator[Source]:
+    """Yield the entries of `envFrom`."""
     for index, item in mappings(raw.get("envFrom")):
-        written = item.get("prefix")
-        prefix = written if isinstance(written, str) else ""
+        prefix = item.get("prefix")
         data = config_map(item.get("configMapRef"), around)
-        if data is not None:
-            variables.update((prefix + key, Variable(_text(value), f"envFrom[{index}]")) for key, value in data.items())
-        elif item.get("configMapRef") is not None or item.get("secretRef") is not None:
-            hidden.append(prefix)
-            for name in [name for name in variables if name.startswith(prefix)]:
-                variables[name] = variables[name]._replace(certain=False)
-    return Environment(variables, tuple(hidden))
+        if data is not None or item.get("configMapRef") is not None or item.get("secretRef") is not None:
+            yield Source(prefix if isinstance(prefix, str) else "", data, f"envFrom[{index}]")
 
 
 def expand(text: str, environment: Environment) -> str:
@@ -99,15 +118,21 @@ def expand(text: str, environment: Environment) -> str:
     if "$" not in text:
         return text
 
+    room = _GROWTH_CAP
+
     def replacement(match: re.Match[str]) -> str:
+        nonlocal room
         if match[1]:
             return "$"
         if environment.may_change(match[2]):
             return UNKNOWN
         variable = environment.find(match[2])
-        return match[0] if variable is None else variable.text
+        value = match[0] if variable is None else variable.text
+        room -= len(value)
+        return value if room >= 0 else ""
 
-    return _REFERENCE.sub(replacement, text)
+    expanded = _REFERENCE.sub(replacement, text)
+    return expanded if room >= 0 else UNKNOWN
 
 
 def references(text: str) -> Iterator[str]:

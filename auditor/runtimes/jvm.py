@@ -91,7 +91,7 @@ def read(view: View) -> Heap:
         heap = _fixed(fixed)
     else:
         heap = _by_percentage(settings, memory_bytes, initial, initial_bytes)
-    if not heap.declared and view.image_name in _SELF_SIZING:
+    if not heap.declared and view.image_name in _SELF_SIZING and view.arguments(PROGRAMS) is None:
         heap = msgspec.structs.replace(heap, unknown=True, default_bytes=None)
     if initial_bytes is None and initial.value is None and not initial.hidden:
         initial_bytes = _initial_share(settings, memory_bytes, heap)
@@ -126,10 +126,7 @@ def _by_percentage(
     """Return the heap where no fixed size is set: an initial size above it raises it."""
     maximum, minimum = _share(settings, "max"), _share(settings, "min")
     anything = decide(settings, "max")
-    percents = (
-        _percent(maximum, 25.0) if maximum.setting else 25.0,
-        _percent(minimum, 50.0) if minimum.setting else 50.0,
-    )
+    percents = (_percent(maximum, 25.0), _percent(minimum, 50.0))
     ruled = None
     if memory_bytes is not None and percents[0] is not None and percents[1] is not None:
         ruled = _ergonomics(memory_bytes, percents[0], percents[1])
@@ -163,7 +160,7 @@ def _raised(initial: Decision, initial_bytes: int, *, unknown: bool) -> Heap:
 
 def _initial_share(settings: list[Setting], memory_bytes: int | None, heap: Heap) -> int | None:
     share = _share(settings, "initial")
-    percent = _percent(share, None) if share.value is not None else None
+    percent = _percent(share, None)
     if percent is None or memory_bytes is None:
         return None
     top = heap.max_bytes if heap.declared else heap.default_bytes

@@ -4,14 +4,14 @@ A runtime is recognised by a command that is visible, else by an image of a list
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from auditor.runtimes import dotnet, go, jvm, nodejs, stores
-from auditor.runtimes.environment import config_map, mappings
+from auditor.runtimes.environment import Source, read_sources
 from auditor.runtimes.model import Around, Heap
 from auditor.runtimes.view import View, image_name, origin, read_view
 
@@ -86,8 +86,8 @@ def _choose(view: View) -> _Runtime | None:
         found = _runtime_of_image(view.image)
         if found is not None:
             return found
-    names = view.environment.variables.keys()
-    return next((runtime for runtime in _RUNTIMES if not names.isdisjoint(runtime.variables)), None)
+    is_set = view.environment.find
+    return next((runtime for runtime in _RUNTIMES if any(is_set(name) for name in runtime.variables)), None)
 
 
 @lru_cache(maxsize=4096)
@@ -116,16 +116,18 @@ def _has_sign(raw: dict[str, Any], around: Around) -> bool:
                     or ((" " in text or "\n" in text or "=" in text) and _mentions(text))
                 ):
                     return True
-    return "envFrom" in raw and any(name in _VARIABLES for name in _names_from(raw, around))
+    return "envFrom" in raw and any(_holds_sign(source) for source in read_sources(raw, around))
+
+
+def _holds_sign(source: Source) -> bool:
+    if not source.data:
+        return False
+    if len(source.data) < len(_VARIABLES):
+        return any(f"{source.prefix}{key}" in _VARIABLES for key in source.data)
+    size = len(source.prefix)
+    return any(name.startswith(source.prefix) and name[size:] in source.data for name in _VARIABLES)
 
 
 @lru_cache(maxsize=4096)
 def _mentions(text: str) -> bool:
     return _MENTION.search(text) is not None
-
-
-def _names_from(raw: dict[str, Any], around: Around) -> Iterator[str]:
-    for _, item in mappings(raw.get("envFrom")):
-        prefix = item.get("prefix")
-        for key in config_map(item.get("configMapRef"), around) or ():
-            yield f"{prefix if isinstance(prefix, str) else ''}{key}"

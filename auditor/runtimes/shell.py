@@ -52,7 +52,7 @@ class Script(NamedTuple):
 
 def split_words(text: str, at: str, environment: Environment | None = None) -> Command:
     """Return the words of a variable's value: quotes group, `$NAME` is replaced if an environment is given."""
-    lookup = None if environment is None else _lookup(environment, environment.variables)
+    lookup = None if environment is None else _lookup(environment, {})
     reader = _Reader(at, lookup, script=False)
     reader.read(text)
     return tuple(word for command in reader.commands for word in command)
@@ -60,7 +60,7 @@ def split_words(text: str, at: str, environment: Environment | None = None) -> C
 
 def read_script(text: str, at: str, environment: Environment) -> Script:
     """Return the commands of a script; its own assignments hold from where they stand."""
-    scope = dict(environment.variables)
+    scope: dict[str, Variable] = {}
     exported: dict[str, Variable] = {}
     reader = _Reader(at, _lookup(environment, scope), script=True)
 
@@ -68,7 +68,7 @@ def read_script(text: str, at: str, environment: Environment) -> Script:
         rest, assigned, exporting = peel(words)
         # Before a command an assignment is for that command; else it reaches programs only if exported.
         for name, variable in assigned.items():
-            if rest or exporting or name in scope:
+            if rest or exporting or name in exported or environment.find(name) is not None:
                 exported[name] = variable
             scope[name] = variable
         return rest
@@ -80,7 +80,7 @@ def read_script(text: str, at: str, environment: Environment) -> Script:
 
 def _lookup(environment: Environment, scope: Mapping[str, Variable]) -> Callable[[str], Variable | None]:
     def lookup(name: str) -> Variable | None:
-        variable = scope.get(name)
+        variable = scope.get(name) or environment.find(name)
         if variable is None and environment.may_change(name):
             return Variable(UNKNOWN, "envFrom", certain=False)
         return variable
@@ -115,6 +115,8 @@ class _Reader:
         self._words: list[Word] = []
         self._parts: list[str] | None = None
         self._word_at = at
+        # Variables may make a text grow by so much in all.
+        self._room = _TEXT_CAP
 
     def read(self, text: str) -> None:
         for match in _PIECE.finditer(text[:_TEXT_CAP]):
@@ -145,7 +147,8 @@ class _Reader:
         if variable is not None and not variable.certain:
             return UNKNOWN, variable.at
         if variable is not None and (variable.text or match["default"] is None):
-            return variable.text, variable.at
+            self._room -= len(variable.text)
+            return (variable.text if self._room >= 0 else UNKNOWN), variable.at
         default = match["default"]
         return (UNKNOWN if default is None or "$" in default else default.strip("\"'")), self.at
 

@@ -63,7 +63,7 @@ def read_redis(view: View) -> Heap:
     """Return maxmemory; 0, or none, is no bound. A file of settings may hold it."""
     arguments = view.arguments(REDIS_PROGRAMS)
     settings: list[Setting] = []
-    words = view.words() if arguments is None and not view.has_command else arguments or ()
+    words = view.words() if arguments is None else arguments
     if words and not words[0].text.startswith(("-", UNKNOWN)):
         settings.append(Setting(MAYBE))
     settings += _of_variables(view, _REDIS_FLAGS, _redis_flags)
@@ -129,7 +129,7 @@ def _memcached_flags(words: Command) -> Iterator[Setting]:
 def read_postgresql(view: View) -> Heap:
     """Return shared_buffers; the memory of queries comes on top. A file of settings may hold it."""
     arguments = view.arguments(POSTGRESQL_PROGRAMS)
-    words = view.words() if arguments is None and not view.has_command else arguments or ()
+    words = view.words() if arguments is None else arguments
     flags = list(_postgresql_flags(words))
     settings = [Setting(MAYBE)] if any(flag.kind == "file" for flag in flags) else []
     settings += plain_variable(view.environment, (_SHARED_BUFFERS,), "size")

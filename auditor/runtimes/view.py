@@ -121,11 +121,9 @@ def _positions(command: Command) -> range:
 
 def _script_of(items: list[Word]) -> Word | None:
     """Return the script of `sh -c`, None when there is none."""
-    for index, item in enumerate(items):
-        if basename(item.text) in _SHELLS:
+    for index in _positions(tuple(items)) if items else ():
+        if basename(items[index].text) in _SHELLS:
             return _script_behind(items[index + 1 :])
-        if index not in _positions(tuple(items)):
-            return None
     return None
 
 

@@ -52,9 +52,14 @@ def test_a_size_beats_a_percentage_and_zero_is_none():
     assert heap(GIB, env=env(**{**both, LIMIT: "0"})).percent == 50.0
 
 
-@pytest.mark.parametrize("bad", ["64", "C8"])
-def test_a_percentage_of_100_or_more_has_no_number(bad):
-    found = heap(env=env(DOTNET_GCHeapHardLimitPercent=bad))
+@pytest.mark.parametrize("bad", ["64", "C8", "0"])
+def test_the_runtime_passes_over_a_percentage_of_100_or_more(bad):
+    found = heap(GIB, env=env(DOTNET_GCHeapHardLimitPercent=bad))
+    assert (found.declared, found.default_bytes) == (False, 768 * MIB)
+
+
+def test_a_percentage_that_is_no_number_is_declared():
+    found = heap(env=env(DOTNET_GCHeapHardLimitPercent="x"))
     assert (found.max_bytes, found.percent, found.declared) == (None, None, True)
 
 
@@ -62,9 +67,22 @@ def test_the_limits_of_the_single_heaps_add_up_and_beat_all():
     single = {f"{LIMIT}SOH": "100", f"{LIMIT}LOH": "20", f"{LIMIT}POH": "3"}
     found = heap(env=env(**single, **{LIMIT: "1000000"}))
     assert (found.max_bytes, found.flag) == (0x123, f"{LIMIT}SOH=100")
-    shares = {f"{LIMIT}SOHPercent": "14", f"{LIMIT}LOHPercent": "A"}
+    shares = {f"{LIMIT}SOHPercent": "14", f"{LIMIT}LOHPercent": "A", LIMIT: "1000000"}
     found = heap(1000 * MIB, env=env(**shares))
     assert (found.max_bytes, found.percent) == (300 * MIB, 30.0)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {f"{LIMIT}SOH": "100"},
+        {f"{LIMIT}LOH": "100", f"{LIMIT}POH": "1"},
+        {f"{LIMIT}SOHPercent": "50", f"{LIMIT}LOHPercent": "20"},
+    ],
+)
+def test_limits_of_single_heaps_that_do_not_fit_have_no_number(refused):
+    found = heap(env=env(**refused))
+    assert (found.max_bytes, found.percent, found.declared) == (None, None, True)
 
 
 def test_by_default_a_limited_container_gives_three_quarters():
@@ -72,6 +90,7 @@ def test_by_default_a_limited_container_gives_three_quarters():
     assert heap(GIB, image=image).default_bytes == 768 * MIB
     assert heap(20 * MIB, image=image).default_bytes == 20 * MIB
     assert heap(None, node=8 * GIB, image=image).default_bytes is None
+    assert heap(8 * GIB, node=8 * GIB, image=image).default_bytes is None
 
 
 def test_a_limit_of_unknown_content_is_declared():

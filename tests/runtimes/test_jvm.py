@@ -298,3 +298,17 @@ def test_a_percentage_never_allows_more_than_the_memory_or_the_floor(memory, lar
     flags = f"-XX:MaxRAMPercentage={largest:.3f} -XX:MinRAMPercentage={smallest:.3f}"
     found = heap(memory, env=env(JAVA_TOOL_OPTIONS=flags))
     assert 0 <= found.max_bytes <= max(memory, 130862280)
+
+
+def test_a_visible_java_is_not_sized_by_the_images_script():
+    found = heap(image="cassandra:5", command=["java", "-jar", "a.jar"])
+    assert (found.unknown, found.default_bytes) == (False, GIB // 4)
+
+
+def test_a_fraction_of_the_memory_is_a_share_of_it():
+    assert heap(command=["java", "-XX:InitialRAMFraction=8", "A"]).initial_bytes == 128 * MIB
+    assert heap(command=["java", "-XX:MaxRAMFraction=0", "A"]).max_bytes is None
+
+
+def test_an_initial_size_raises_a_default_beyond_the_reach_of_pointers():
+    assert heap(256 * GIB, command=["java", "-Xms40g", "A"]).default_bytes == 40 * GIB

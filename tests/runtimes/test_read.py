@@ -23,6 +23,40 @@ def test_a_variable_of_a_config_map_is_a_sign():
     assert heap(maps={"c": {"OTHER": "1GiB"}}, envFrom=source) is None
 
 
+def test_a_variable_of_a_large_config_map_is_a_sign():
+    data = {f"KEY_{index}": "x" for index in range(500)}
+    source = [{"configMapRef": {"name": "c"}}]
+    assert heap(maps={"c": data}, envFrom=source) is None
+    assert heap(maps={"c": {**data, "GOMEMLIMIT": "1GiB"}}, envFrom=source).max_bytes == GIB
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["busybox", "sh", "-c", "exec java -Xmx100m A"],
+        ["/bin/bash", "-euo", "pipefail", "-c", "java -Xmx100m A"],
+        ["bash", "--login", "-c", "java -Xmx100m A"],
+        ["tini", "--", "sh", "-c", "java -Xmx100m A"],
+        ["env", "A=b", "java", "-Xmx100m", "A"],
+        ["timeout", "10", "java", "-Xmx100m", "A"],
+    ],
+)
+def test_a_program_is_found_behind_what_starts_it(command):
+    assert heap(command=command).max_bytes == 100 * MIB
+
+
+def test_a_file_of_commands_is_not_read():
+    assert heap(command=["sh", "/app/java.sh", "java -Xmx1m"]) is None
+    assert heap(command=["bash"], env=env(JAVA_OPTS="-Xmx100m")).max_bytes == 100 * MIB
+
+
+def test_a_long_command_is_read_in_time():
+    started = time.perf_counter()
+    heap(command=["nohup", *["x"] * 300_000], image="openjdk:21")
+    heap(command=["sh", "-c", "nohup x;" * 300_000], image="openjdk:21")
+    assert time.perf_counter() - started < 5
+
+
 def test_a_hidden_source_alone_is_no_runtime():
     assert heap(envFrom=[{"secretRef": {"name": "s"}}]) is None
 
@@ -82,36 +116,25 @@ JSON = st.recursive(
     max_leaves=6,
 )
 WORDS = st.sampled_from(
-    [
-        "java",
-        "-Xmx1g",
-        "-Xms",
-        "node",
-        "--max-old-space-size=1",
-        "sh",
-        "-c",
-        "$(A)",
-        "postgres",
-        "-c",
-        "memcached",
-        "-m",
-    ]
-    + ["redis-server", "--maxmemory", "java -Xmx$A $B", "shared_buffers=1", "-XX:MaxRAMPercentage=7", "exec", "env", ""]
+    (
+        *("java", "-Xmx1g", "-Xms", "node", "--max-old-space-size=1", "sh", "-c", "$(A)", "postgres", "-c", "-B", "-m"),
+        *("redis-server", "--maxmemory", "java -Xmx$A $B", "shared_buffers=1", "-XX:MaxRAMPercentage=7", "exec", ""),
+        *("memcached", "env"),
+    )
 )
 NAMES = st.sampled_from(["JAVA_OPTS", "_JAVA_OPTIONS", "NODE_OPTIONS", "GOGC", "DOTNET_GCHeapHardLimit", "A"])
 ENTRIES = st.fixed_dictionaries({"name": NAMES | JSON}, optional={"value": WORDS | JSON, "valueFrom": JSON})
 
 
 @given(
-    command=st.lists(WORDS | JSON, max_size=5) | JSON,
-    args=st.lists(WORDS | JSON, max_size=5) | JSON,
+    lines=st.tuples(*[st.lists(WORDS | JSON, max_size=5) | JSON] * 2),
     env=st.lists(ENTRIES, max_size=4) | JSON,
     env_from=st.lists(st.fixed_dictionaries({"secretRef": JSON}) | JSON, max_size=2) | JSON,
     image=st.sampled_from([None, "", "redis", "openjdk:21", "memcached", "postgres", "node:20", ":", "@"]),
     limit=st.none() | st.integers(0, 2**63),
 )
-def test_any_container_is_read(command, args, env, env_from, image, limit):
-    raw = {"command": command, "args": args, "env": env, "envFrom": env_from}
+def test_any_container_is_read(lines, env, env_from, image, limit):
+    raw = {"command": lines[0], "args": lines[1], "env": env, "envFrom": env_from}
     found = read_heap(raw, image, Around(None, limit, limit, None, None, {}))
     assert found is None or isinstance(found, Heap)
     if found is not None:

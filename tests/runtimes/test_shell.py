@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.runtimes.environment import UNKNOWN, Environment, Variable
+from auditor.runtimes.environment import UNKNOWN, Environment, Source, Variable
 from auditor.runtimes.shell import read_script, split_words
 
-SET = Environment({"OPTS": Variable("-a -b", "env[0].value"), "EMPTY": Variable("", "env[1].value")}, ("SECRET_",))
+SET = Environment(
+    {"OPTS": Variable("-a -b", "env[0].value"), "EMPTY": Variable("", "env[1].value")},
+    (Source("SECRET_", None, "envFrom[0]"),),
+)
 
 
 def commands(script):
@@ -95,3 +98,9 @@ def test_a_hostile_script_is_read_in_time(piece):
     started = time.perf_counter()
     read_script(piece * 500_000, "args[0]", SET)
     assert time.perf_counter() - started < 5
+
+
+def test_variables_that_double_in_a_script_are_not_followed():
+    (words,) = read_script("A=xxxxxxxxxx;" + "A=$A$A;" * 60 + "java $A", "args[0]", SET).commands
+    assert UNKNOWN in words[1].text
+    assert len(words[1].text) < 10**6

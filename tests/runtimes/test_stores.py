@@ -39,6 +39,12 @@ def test_redis_tells_thousands_and_1024s_apart(text, size):
         ({"command": ["redis-server"], "args": ["--maxmemory 100mb"]}, 100, "--maxmemory 100mb", "args[0]"),
         ({"command": ["redis-server", "/etc/redis.conf", "--maxmemory", "1mb"]}, 1, "--maxmemory 1mb", "command[2]"),
         ({"image": "redis:7", "args": ["--save", "", "--maxmemory", "1mb"]}, 1, "--maxmemory 1mb", "args[2]"),
+        (
+            {"image": "redis:7", "command": ["docker-entrypoint.sh", "--maxmemory", "1mb"]},
+            1,
+            "--maxmemory 1mb",
+            "command[1]",
+        ),
         ({"command": ["valkey-server", "--maxmemory", "1mb"]}, 1, "--maxmemory 1mb", "command[1]"),
         ({"command": ["keydb-server", "--maxmemory", "1mb"]}, 1, "--maxmemory 1mb", "command[1]"),
         ({"command": ["dragonfly", "--maxmemory=1g"]}, 1024, "--maxmemory=1g", "command[1]"),
@@ -160,6 +166,19 @@ def test_postgresql_takes_128_mebibytes_by_default():
     assert heap(image="timescale/timescaledb:latest").default_bytes is None
     found = heap(image="postgres:16", args=["-c", "config_file=/etc/postgresql.conf"])
     assert (found.default_bytes, found.unknown, found.declared) == (None, True, False)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("memcached", "memcached"), ("postgres", "postgresql"), ("redis-server", "redis")]
+)
+def test_flags_of_unknown_content_may_decide(command, name):
+    found = heap(command=["sh", "-c", f"{command} $FLAGS"], env=secret("FLAGS"))
+    assert (found.runtime, found.declared, found.unknown, found.default_bytes) == (name, False, True, None)
+
+
+def test_a_flag_before_unknown_content_has_no_certain_number():
+    found = heap(command=["sh", "-c", "memcached -m 100 $FLAGS"])
+    assert (found.max_bytes, found.flag, found.declared, found.unknown) == (None, None, True, True)
 
 
 def test_a_client_in_the_servers_image_is_no_server():
