@@ -25,7 +25,7 @@ IMAGES = _SELF_LIMITING | frozenset(
 VARIABLES = frozenset(("GOMEMLIMIT", "GOGC", "GODEBUG"))
 """The variables that only this runtime reads."""
 
-_LIMIT = re.compile(r"([0-9]{1,19})(?:([KMGT]i)?B)?", re.ASCII)
+_LIMIT = re.compile(r"\+?([0-9]{1,19})(?:([KMGT]i)?B)?", re.ASCII)
 _FACTORS = {None: 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _NUMBER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _MAX = 2**63 - 1

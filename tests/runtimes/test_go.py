@@ -8,12 +8,14 @@ from auditor.runtimes.go import limit_bytes
 from tests.runtimes.containers import MIB, SECRETS, env, heap, secret
 
 
-# runtime/runtime1_test... TestParseByteCount.
+# Go's runtime/string_test.go (TestParseByteCount) and what programs of Go 1.26 make of these.
 @pytest.mark.parametrize(
     ("text", "size"),
     [
         ("1", 1),
         ("12345", 12345),
+        ("+1", 1),
+        ("007", 7),
         ("1B", 1),
         ("2KiB", 2048),
         ("3MiB", 3 * MIB),
