@@ -20,9 +20,11 @@ def entry_refusals(start: str, refused: Sequence[tuple[str, str]], name_words: s
     for at, reason in refused:
         if reason.rpartition('": ')[2].startswith(BEYOND):
             continue
-        *block, key = at.split(".", 2 if at.startswith("resources.") else 1)
+        # An overhead is held to the rules of limits, which its path shows.
+        dotted = at.replace("overhead.", "overhead.limits.", 1) if at.startswith("overhead.") else at
+        owner, block, key = dotted.split(".", 2)
         more = name_words if reason.endswith(_NAME_WORDS) else ""
-        yield f"{start}{'.'.join(block)}[{key}]: {reason}{more}"
+        yield f"{start}{owner}.{block}[{key}]: {reason}{more}"
 
 
 def container_refusals(containers: Sequence[Container]) -> Iterator[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kubernetes.server.lab import Lab
+
 HERE = Path(__file__).parent
 WANTED = os.environ.get("KUBERNETES_TESTS") == "1"
 
@@ -22,3 +24,10 @@ def programs():
     """Return the folder with the programs `server` and `oracle`."""
     built = subprocess.run([HERE / "build.sh"], check=True, stdout=subprocess.PIPE, text=True)
     return Path(built.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def lab(programs, tmp_path_factory):
+    """Return an API server that all tests share: each makes its own namespaces."""
+    with Lab(programs / "server", tmp_path_factory.mktemp("lab")) as started:
+        yield started

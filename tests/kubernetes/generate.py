@@ -3,6 +3,8 @@
 import os
 import random
 
+from auditor.kube.quantity import Quantity, parse
+
 SEED = int(os.environ.get("KUBERNETES_SEED", "1"))
 """Another one gives other pods and quantities."""
 SIZES = ("32Mi", "64Mi", "100M", "128Mi", "134217728", 268435456, "0.5Gi", "512Mi", "1G", "1Gi", "1.5Gi", "1536Mi")
@@ -20,7 +22,37 @@ MISSPELT = ("mem", "Memory", "memroy")
 OVERHEAD = {"memory": "120Mi", "cpu": "250m"}
 SAME_OVERHEAD = {"memory": "125829120", "cpu": 0.25}
 RUNTIME_CLASSES = {"kata": OVERHEAD, "tiny": {"memory": "1500m"}, "plain": None}
-PRIORITY_CLASSES = {"high": 1000000, "low": 10}
+PRIORITY_CLASSES = {"high": 1000000, "low": 10, "usual": 100}
+DEFAULT_CLASS = "usual"
+
+
+MALFORMED = (
+    {"containers": {}},
+    {"containers": "c"},
+    {"containers": [1]},
+    {"containers": [[]]},
+    {"containers": [{"name": "c", "image": "x", "resources": []}]},
+    {"containers": [{"name": "c", "image": "x", "resources": "x"}]},
+    {"containers": [{"name": "c", "image": "x", "resources": 1}]},
+    {"containers": [{"name": "c", "image": "x", "resources": False}]},
+    {"containers": [{"name": "c", "image": "x", "resources": {"limits": []}}]},
+    {"containers": [{"name": "c", "image": "x", "resources": {"limits": ""}}]},
+    {"containers": [{"name": "c", "image": "x", "resources": {"requests": 0}}]},
+    {"containers": [{"name": {}, "image": "x"}]},
+    {"containers": [{"name": "c", "image": "x"}], "initContainers": {"name": "i"}},
+    {"containers": [{"name": "c", "image": "x"}], "initContainers": ["i"]},
+    {"containers": [{"name": "c", "image": "x"}], "resources": "x"},
+    {"containers": [{"name": "c", "image": "x"}], "resources": {"limits": [1]}},
+    {"containers": [{"name": "c", "image": "x"}], "overhead": []},
+    {"containers": [{"name": "c", "image": "x"}], "overhead": "1Mi"},
+)
+"""Pod specs that have the wrong shape."""
+
+
+def rank(value):
+    """Return what sorts amounts."""
+    quantity = parse(value)
+    return quantity.nanos if isinstance(quantity, Quantity) else 0
 
 
 class Generator:
@@ -41,7 +73,7 @@ class Generator:
         return self.rng.choice(ODD_CPUS if wild and self.chance(0.3) else CPUS)
 
     def pair(self, requests, limits, key, draw):
-        """Set a request, a limit, or both; the request is mostly the smaller one, as drawn from ordered amounts."""
+        """Set a request, a limit, or both; of both the request is mostly the smaller one."""
         shape = self.rng.choice(("limit", "request", "both", "both", "same", "none"))
         if shape in ("limit", "both", "same"):
             limits[key] = draw()
@@ -49,6 +81,8 @@ class Generator:
             requests[key] = draw()
         if shape == "same":
             requests[key] = limits[key]
+        if shape == "both" and self.chance(0.7):
+            requests[key], limits[key] = sorted((requests[key], limits[key]), key=rank)
 
     def huge(self, requests, limits):
         name, size = self.rng.choice(HUGE_NAMES), self.rng.choice(HUGE)
@@ -99,7 +133,7 @@ class Generator:
 
     def spec(self):
         """Return a pod spec without a runtime class."""
-        wild = self.chance(0.3)
+        wild = self.chance(0.25)
         spec = {"containers": [self.container(f"c{index}", wild) for index in range(self.rng.choice((1, 1, 2, 3)))]}
         inits = [self.container(f"i{index}", wild) for index in range(self.rng.choice((0, 0, 0, 1, 2, 3)))]
         for container in inits:

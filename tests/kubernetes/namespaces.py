@@ -82,7 +82,9 @@ QUOTAS = {
     "quota-terminating": [{"hard": {"limits.memory": "1Gi"}, "scopes": ["Terminating"]}],
     "quota-high": [{"hard": {"limits.memory": "1Gi"}, "scopeSelector": _priority("In", "high")}],
     "quota-not-high": [{"hard": {"limits.memory": "1Gi"}, "scopeSelector": _priority("NotIn", "high")}],
+    "quota-usual": [{"hard": {"requests.memory": "512Mi"}, "scopeSelector": _priority("In", "usual", "low")}],
     "quota-any-class": [{"hard": {"requests.memory": "1Gi"}, "scopeSelector": _priority("Exists")}],
+    "quota-two": [{"hard": {"requests.memory": "512Mi"}}, {"hard": {"limits.memory": "1Gi", "cpu": "2"}}],
     "quota-huge": [{"hard": {"hugepages-2Mi": "4Mi", "requests.hugepages-1Gi": "1Gi"}}],
     "quota-and-range": [{"hard": {**_MEMORY, "limits.cpu": "2"}}],
 }

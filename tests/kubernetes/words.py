@@ -4,7 +4,7 @@ import re
 
 from auditor.kube.quantity import Quantity, parse
 
-_AMOUNT = re.compile(r'(?<=[ "=])[+-]?[0-9.]+(?:[numkMGTPE]i?|Ki|[eE][+-]?[0-9]+)?(?=[", ]|\.? |$)')
+_AMOUNT = re.compile(r'(?:(?<=[ "=])|^)[+-]?[0-9.]+(?:[numkMGTPE]i?|Ki|[eE][+-]?[0-9]+)?(?=[", \]]|\.? |$)')
 # Of these, one thing is wrong and Kubernetes says several: for the request that the limit became, for each list of
 # names that the name is not in, for each comparison with the amount.
 _ONE_OF_SEVERAL = ("must be a standard resource", "must be greater than or equal to <0>")
