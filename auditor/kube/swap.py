@@ -55,7 +55,7 @@ def _share(request_bytes: int, capacity_bytes: int | None, swap_bytes: int | Non
         return 0
     if capacity_bytes is None:
         return None
-    if capacity_bytes <= 0 or request_bytes > capacity_bytes:
+    if request_bytes > capacity_bytes:
         return 0
     if swap_bytes is None:
         return None

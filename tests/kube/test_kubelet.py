@@ -200,6 +200,7 @@ def test_whatever_a_file_holds_nothing_raises(data, version):
         ("5.%", 858993472, 838371750),
         ("1e1%", 1717986944, 1676743500),
         ("0.0%", 0, 0),
+        ("100.0%", 17179869184, 16767434752),
     ],
 )
 def test_a_threshold_is_an_amount_or_a_share_of_the_capacity_in_float32(text, even, odd):
@@ -489,6 +490,22 @@ def test_gates_that_are_locked_or_not_there_stop_the_kubelet(version, gates, wor
 )
 def test_thresholds_and_reservations_stop_the_kubelet(version, fields, words):
     assert refusals(version, **fields) == (words,)
+
+
+SIGNALS = ["memory.available", "allocatableMemory.available", "nodefs.available", "nodefs.inodesFree"]
+SIGNALS += ["imagefs.available", "imagefs.inodesFree", "pid.available"]
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_signals_of_1_28_are_known(signal):
+    assert refusals("1.28", evictionSoft={signal: "5%"}, evictionSoftGracePeriod={signal: "1m"}) == ()
+
+
+@pytest.mark.parametrize("signal", ["containerfs.available", "containerfs.inodesFree"])
+def test_signals_of_the_container_filesystem_came_with_1_29(signal):
+    fields = {"evictionHard": {signal: "5%"}, "evictionSoftGracePeriod": {signal: "1m"}}
+    assert refusals("1.28", **fields) == (f"unsupported eviction signal {signal}",) * 2
+    assert refusals("1.29", **fields) == ()
 
 
 def test_reserving_more_than_the_node_has_stops_the_kubelet():

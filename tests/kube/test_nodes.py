@@ -74,6 +74,7 @@ def test_the_minor_version_of_a_kubelet_is_read(version, minor):
 
 def test_the_system_comes_from_the_status_or_else_from_the_label():
     assert read_node(manifest(nodeInfo={"operatingSystem": "windows"})).os == "windows"
+    assert read_node(manifest(nodeInfo={"operatingSystem": 1})).os == "linux"
     labelled = manifest()
     labelled["metadata"]["labels"] = {"kubernetes.io/os": "windows"}
     assert read_node(labelled).os == "windows"

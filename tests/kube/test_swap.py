@@ -59,7 +59,12 @@ def test_only_burstable_pods_swap(qos):
     ids=["equal", "limit alone", "nothing", "zeros", "zero request"],
 )
 def test_a_container_without_a_request_of_its_own_below_its_limit_does_not_swap(some):
-    assert swap(some) == 0
+    assert swap(some, swap_capacity_bytes=400 * GIB) == 0
+
+
+def test_one_byte_has_its_share():
+    assert swap(container("1"), swap_capacity_bytes=400 * GIB) == 10
+    assert swap(container("1"), capacity_bytes=None) is None
 
 
 def test_amounts_are_compared_exactly_not_in_bytes():
@@ -117,6 +122,7 @@ def test_nothing_is_written_on_cgroup_v1():
 
 def test_nothing_is_written_without_the_swap_controller_from_1_29_on():
     assert swap(swap_controller=False) is None
+    assert swap(swap_controller=False, minor=29) is None
     assert swap(swap_controller=False, minor=28) == 0
 
 
