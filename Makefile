@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := reports
 
-.PHONY: help audit test lint types format docs bench package clean
+.PHONY: help audit test lint types format docs bench package clean test-kubernetes
 
 help: ## what this file can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -25,6 +25,10 @@ audit: $(BIN)/.installed ## audit manifests-samples/: the report here, SARIF and
 
 test: $(BIN)/.installed-dev lint types ## linters, type checks and every test
 	$(BIN)/python -m pytest -n auto -q
+
+test-kubernetes: $(BIN)/.installed-dev ## hold the memory model against the real Kubernetes: needs Go, minutes the first time
+	tests/kubernetes/build.sh
+	KUBERNETES_TESTS=1 $(BIN)/python -m pytest tests/kubernetes -q
 
 lint: $(BIN)/.installed-dev ## ruff: style and format
 	$(BIN)/ruff check .
