@@ -1,4 +1,4 @@
-"""oom_score_adj of a container's processes. Source: pkg/kubelet/qos/policy.go and helpers.go of 1.37."""
+"""oom_score_adj of a container's processes. Source: pkg/kubelet/qos/policy.go and helpers.go of 1.28 to 1.37."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,8 @@ _GUARANTEED = -997
 _BEST_EFFORT = 1000
 _LOWEST_BURSTABLE = 3
 _HIGHEST_BURSTABLE = 999
+# policy.go of v1.32.0 has the rule for sidecars, that of v1.31.0 does not; SidecarContainers is on in both.
+_SIDECARS_SINCE = 32
 
 
 class OomPod(msgspec.Struct, frozen=True):
@@ -24,7 +26,7 @@ class OomPod(msgspec.Struct, frozen=True):
     """What each container gets of the pod-level request that no container asks for."""
     smallest_app_request_bytes: int
     sidecar_rule: bool
-    """True from 1.33: a sidecar is at most as likely a victim as the app container with the smallest request."""
+    """True from 1.32: a sidecar is at most as likely a victim as the app container with the smallest request."""
 
 
 def oom_pod(  # noqa: PLR0913 - a pod, its node and its version
@@ -43,7 +45,7 @@ def oom_pod(  # noqa: PLR0913 - a pod, its node and its version
         rest = _bytes(pod_request) - _bytes(aggregate(containers, "requests", "memory") or 0)
         share = max(rest, 0) // len(containers)
     smallest = min((_bytes(c.requests.get("memory", 0)) for c in containers if c.type == "app"), default=0)
-    return OomPod(qos, node_critical, capacity_bytes, share, smallest, minor >= 33)
+    return OomPod(qos, node_critical, capacity_bytes, share, smallest, minor >= _SIDECARS_SINCE)
 
 
 def oom_score_adj(container: Container, pod: OomPod) -> int | None:

@@ -10,8 +10,8 @@ from auditor.expressions.template import STRING, Hole, TemplateError, parse_temp
 from auditor.expressions.types import fields_of, is_struct
 from auditor.policy.model import Policy
 
-_FACT = re.compile(r"\b([a-z]+)((?:\.[a-z_]+)+)\b(?!\()")
-_HAS = re.compile(r"\bhas\(\s*([a-z]+(?:\.[a-z_]+)+)\s*\)")
+_FACT = re.compile(r"\b([a-z]+)((?:\.[a-z][a-z0-9_]*)+)\b(?!\()")
+_HAS = re.compile(r"\bhas\(\s*([a-z]+(?:\.[a-z][a-z0-9_]*)+)\s*\)")
 
 
 class ExpressionFault(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ Source: HotSpot's arguments.cpp (Arguments::set_heap_size), checked against Open
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -255,11 +254,3 @@ def _flags(words: tuple[Word, ...], *, launcher: bool) -> Iterator[Setting]:
             for prefix, kind in (*_FLAGS, *_LAUNCHER_FLAGS) if launcher else _FLAGS:
                 if text.startswith(prefix):
                     yield Setting(kind, prefix, text[len(prefix) :], at)
-
-
-def read_heap(raw: dict[str, Any], image: str | None, memory_max_bytes: int | None) -> Heap | None:
-    """Return the heap of a container that runs a JVM, None for any other."""
-    from auditor.runtimes.read import read_heap as read_any
-
-    heap = read_any(raw, image, Around(None, None, memory_max_bytes, None, None, {}))
-    return heap if heap is not None and heap.runtime == "jvm" else None

@@ -29,9 +29,9 @@ def compare(facts, expected):
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
 def test_row(row):
     assert row["why"]
-    context, skipped = Context.build([make_object(data) for data in row.get("context", [])])
-    assert skipped == ()
     target = parse_target(row.get("version"), row.get("gates", []))
+    context, skipped = Context.build([make_object(data) for data in row.get("context", [])], target.minor)
+    assert skipped == ()
     record = build_record(make_pod(row["spec"]), context, target)
     assert record.problems == ()
     reasons = [item.reason for item in record.admission if item.rejects]
