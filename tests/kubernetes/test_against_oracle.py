@@ -9,6 +9,7 @@ from auditor.facts.build import build_record
 from auditor.facts.context import Context
 from auditor.kube.admission import admit, rules_of
 from auditor.kube.quantity import MAX_BYTES, Quantity, parse
+from auditor.kube.quota import read_quota_pod, usage
 from auditor.kube.resources import counted, pod_limit, pod_request
 from auditor.kube.versions import parse_target
 from tests.facts.objects import make_object
@@ -157,5 +158,14 @@ def test_oom_scores_are_the_same(valid):
         for container in record.containers:
             if (container.request_bytes or 0) <= OOM_BYTES:
                 yield container.oom_score_adj, answer["oomScoreAdj"][container.name]
+
+    assert_none(differing(valid, compare))
+
+
+def test_quotas_are_charged_alike(valid):
+    def compare(spec, record, pod, answer):
+        seen = read_quota_pod(spec, pod.containers, pod.pod_level, pod.overhead, record.pod.qos_class)
+        charged = answer["quotaUsage"]
+        yield usage(seen), {key: milli(charged, key) for key in charged if "ephemeral-storage" not in key}
 
     assert_none(differing(valid, compare))
