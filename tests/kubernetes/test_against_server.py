@@ -17,6 +17,7 @@ from tests.kubernetes.words import assert_none, by_value, compare_refusals
 
 PODS = 6000
 TARGET = parse_target(None)
+BETWEEN_REASONS = re.compile(r", (?=minimum |maximum |\S+ max limit to request ratio )")
 INFORMED_SECONDS = 3
 """Admission sees new objects through informers."""
 
@@ -202,18 +203,8 @@ def test_one_limit_range_refuses_for_the_same_reasons(asked):
         for event in item.ours:
             ours.setdefault(event.by, set()).add(by_value(re.sub("^container [^ ]+: ", "", event.reason)))
         text = item.message.partition(" is forbidden: ")[2]
-        parts = text[1:-1].split(", ") if text.startswith("[") else [text]
-        # A reason may hold a comma of its own.
-        theirs = set()
-        for part in parts:
-            if " per " in part and " is " in part:
-                theirs.add(part)
-                last = part
-            else:
-                theirs.discard(last)
-                last = f"{last}, {part}"
-                theirs.add(last)
-        theirs = {by_value(part) for part in theirs}
+        texts = BETWEEN_REASONS.split(text[1:-1]) if text.startswith("[") else [text]
+        theirs = {by_value(text) for text in texts}
         if theirs not in ours.values():
             wrong.append((item.namespace, item.spec, ours, theirs))
     assert_none(wrong)
