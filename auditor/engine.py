@@ -21,7 +21,7 @@ from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, 
 from auditor.identity import fingerprint, parse_path, path_text
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
-from auditor.policy.program import Program
+from auditor.policy.program import Fired, Program
 from auditor.sources.comments import own_comments
 from auditor.sources.model import Comment, Object
 from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive, waiver_notes
@@ -141,15 +141,21 @@ class Judge:
         return Judged(tuple(findings), tuple(skipped), tuple(notes), used_waivers=tuple(sorted(used)))
 
     def _judge_record(self, obj: Object, record: Record | WideRecord) -> tuple[list[Finding], list[Skipped]]:
-        verdicts: list[Verdict] = []
-        failed: list[Skipped] = []
+        found: list[Fired] = []
+        failed: list[NotJudged] = []
         for answer in self.program(obj.namespace, obj.kind).judge(record):
             if isinstance(answer, NotJudged):
-                words = f"policy {answer.policy} could not judge {_subject_words(answer)}: {answer.reason}"
-                failed.append(_problem(obj, answer.subject.path, words))
+                failed.append(answer)
             else:
-                verdicts.append(answer)
-        return [_finding(obj, verdict) for verdict in without_yielding(verdicts, record, obj.data)], failed
+                found.append(answer)
+        findings: list[Finding] = []
+        for fired in without_yielding(found, record, obj.data):
+            told = fired.tell()
+            if isinstance(told, NotJudged):
+                failed.append(told)
+            else:
+                findings.append(_finding(obj, told))
+        return findings, [_not_judged(obj, answer) for answer in failed]
 
 
 class _FileWaivers:
@@ -238,8 +244,9 @@ def _problem(obj: Object, path: Path, reason: str) -> Skipped:
     return Skipped(file=obj.file, line=place.line, column=place.column, reason=f"{name}:{where} {reason}")
 
 
-def _subject_words(answer: NotJudged) -> str:
-    return f"{answer.subject.type} {answer.subject.name}".strip()
+def _not_judged(obj: Object, answer: NotJudged) -> Skipped:
+    subject = f"{answer.subject.type} {answer.subject.name}".strip()
+    return _problem(obj, answer.subject.path, f"policy {answer.policy} could not judge {subject}: {answer.reason}")
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

@@ -1,51 +1,48 @@
-"""One fact, one finding: which verdicts are silent because another one tells their fact."""
+"""One fact, one finding: what fired and is silent because something else that fired tells its fact."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditor.facts.record import Record, WideRecord
 from auditor.identity import parse_path, value_at
-from auditor.policy.model import Verdict
+from auditor.policy.program import Fired
 
 
-def without_yielding(
-    verdicts: Sequence[Verdict], record: Record | WideRecord, data: Mapping[str, Any]
-) -> list[Verdict]:
-    """Return the verdicts on one object without those that yield to another one.
+def without_yielding(fired: Sequence[Fired], record: Record | WideRecord, data: Mapping[str, Any]) -> list[Fired]:
+    """Return what fired for one object without what yields to something else.
 
-    A verdict yields to one of a policy in its `yields_to` about the same subject, or when one of the two is about the
-    pod itself, or when one is about a memory volume that the other's container writes.
+    A policy yields to one in its `yields_to` about the same subject, or when one of the two is about the pod itself, or
+    when one is about a memory volume that the other's container writes.
     """
-    if not any(verdict.policy.yields_to for verdict in verdicts):
-        return list(verdicts)
-    rules = _Yielding(verdicts, record, data)
-    return [verdict for verdict in verdicts if not rules.silent(verdict)]
+    names = {one.policy.id for one in fired}
+    if all(names.isdisjoint(one.policy.yields_to) for one in fired):
+        return list(fired)
+    rules = _Yielding(fired, record, data)
+    return [one for one in fired if not rules.silent(one)]
 
 
 class _Yielding:
-    """Which of one workload's verdicts are silent; a class, since a closure that calls itself is a cycle of garbage."""
+    """What is silent of what fired for one object; a class, since a closure that calls itself is a cycle of garbage."""
 
-    def __init__(self, verdicts: Sequence[Verdict], record: Record | WideRecord, data: Mapping[str, Any]) -> None:
-        self._by_policy: dict[str, list[Verdict]] = {}
-        for verdict in verdicts:
-            self._by_policy.setdefault(verdict.policy.id, []).append(verdict)
+    def __init__(self, fired: Sequence[Fired], record: Record | WideRecord, data: Mapping[str, Any]) -> None:
+        self._by_policy: dict[str, list[Fired]] = {}
+        for one in fired:
+            self._by_policy.setdefault(one.policy.id, []).append(one)
         self._writes = record.writes()
         self._data = data
         self._silent: dict[int, bool] = {}
 
-    def silent(self, verdict: Verdict) -> bool:
-        """Return whether another verdict that is told itself tells this one's fact; `yields_to` has no cycles."""
-        if id(verdict) not in self._silent:
-            names = verdict.policy.yields_to
-            others = (other for name in names for other in self._by_policy.get(name, ()))
-            silent = any(
-                _overlap(verdict, other, self._writes, self._data) and not self.silent(other) for other in others
+    def silent(self, one: Fired) -> bool:
+        """Return whether something else that is told itself tells this one's fact; `yields_to` has no cycles."""
+        if id(one) not in self._silent:
+            others = (other for name in one.policy.yields_to for other in self._by_policy.get(name, ()))
+            self._silent[id(one)] = any(
+                _overlap(one, other, self._writes, self._data) and not self.silent(other) for other in others
             )
-            self._silent[id(verdict)] = silent
-        return self._silent[id(verdict)]
+        return self._silent[id(one)]
 
 
-def _overlap(one: Verdict, other: Verdict, writes: frozenset[tuple[str, str]], data: Mapping[str, Any]) -> bool:
+def _overlap(one: Fired, other: Fired, writes: frozenset[tuple[str, str]], data: Mapping[str, Any]) -> bool:
     left, right = one.subject, other.subject
     if {left.type, right.type} == {"container", "volume"}:
         return (left.name, right.name) in writes or (right.name, left.name) in writes

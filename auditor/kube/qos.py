@@ -1,6 +1,7 @@
 """QoS classes. Source: pkg/apis/core/v1/helper/qos/qos.go of 1.37, and its form before the fix gate."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from auditor.kube.objects import Amounts, Container, Resources
 from auditor.kube.quantity import show
@@ -56,14 +57,18 @@ def qos_obstacles(containers: Sequence[Container], pod_level: Resources | None, 
     )
 
 
-def _obstacles(requests: Amounts, limits: Amounts) -> list[str]:
+def _obstacles(requests: Amounts, limits: Amounts) -> tuple[str, ...]:
+    return _words(limits.get("memory", 0), requests.get("memory", 0), limits.get("cpu", 0), requests.get("cpu", 0))
+
+
+@lru_cache(maxsize=4096)
+def _words(memory_limit: int, memory_request: int, cpu_limit: int, cpu_request: int) -> tuple[str, ...]:
     found = []
-    for key in ("memory", "cpu"):
-        limit, request = limits.get(key, 0), requests.get(key, 0)
+    for key, limit, request in (("memory", memory_limit, memory_request), ("cpu", cpu_limit, cpu_request)):
         if not limit:
             found.append(f"no {key} limit")
         elif not request:
             found.append(f"no {key} request")
         elif request != limit:
             found.append(f"{key} request {show(request)} is not its limit {show(limit)}")
-    return found
+    return tuple(found)

@@ -49,7 +49,8 @@ def _messages(policy: Policy, example: Example) -> Iterator[str]:
         if isinstance(record, str):
             yield f"not judged: {record}"
             continue
-        for answer in program.judge(record):
+        for fired in program.judge(record):
+            answer = fired if isinstance(fired, NotJudged) else fired.tell()
             yield f"not judged: {answer.reason}" if isinstance(answer, NotJudged) else answer.message
 
 

@@ -15,7 +15,7 @@ from auditor.expressions.template import Hole, parse_template, write
 from auditor.expressions.views import views
 from auditor.facts.record import SCOPES, Record, Subject, WideRecord
 from auditor.policy.expressions import facts_in
-from auditor.policy.model import ActivePolicy, NotJudged, Verdict
+from auditor.policy.model import ActivePolicy, NotJudged, Policy, Verdict
 
 Variables = Mapping[str, msgspec.Struct]
 
@@ -30,8 +30,8 @@ class Program:
         self._active = active
         self._scopes: dict[str, _Scope | None] = {}
 
-    def judge(self, record: Record | WideRecord) -> Iterator[Verdict | NotJudged]:
-        """Yield what the policies find in the facts of one workload, or of one object around the pods."""
+    def judge(self, record: Record | WideRecord) -> "Iterator[Fired | NotJudged]":
+        """Yield what fires for the facts of one workload, or of one object around the pods."""
         for name in record.scopes:
             scope = self._scope(name)
             if scope is not None:
@@ -60,10 +60,10 @@ class _Scope:
         self._single = [Compiled(text, variables) for text in conditions]
         self._outcomes = [_Outcome(item) for item in active]
 
-    def judge(self, subject: Subject, variables: Variables) -> Iterator[Verdict | NotJudged]:
+    def judge(self, subject: Subject, variables: Variables) -> "Iterator[Fired | NotJudged]":
         for answer, outcome in self._answers(variables):
             if answer is True:
-                yield outcome.verdict(subject, variables)
+                yield outcome.fired(subject, variables)
             else:
                 reason = answer.reason if isinstance(answer, EvaluationError) else f"gave {answer!r}"
                 yield NotJudged(outcome.active.policy.id, subject, reason)
@@ -98,6 +98,24 @@ def _mentioned(texts: Sequence[str], scope: str) -> dict[str, frozenset[str]]:
     return {variable: frozenset(names) for variable, names in found.items()}
 
 
+class Fired:
+    """A condition that holds for a subject; what it says is worked out only when nothing else tells the same fact."""
+
+    __slots__ = ("_outcome", "_variables", "at", "policy", "subject")
+
+    def __init__(self, outcome: "_Outcome", subject: Subject, variables: Variables, at: str) -> None:
+        self.policy: Policy = outcome.active.policy
+        self.subject = subject
+        self.at = at
+        """The path below the subject where the finding points."""
+        self._outcome = outcome
+        self._variables = variables
+
+    def tell(self) -> Verdict | NotJudged:
+        """Return the verdict with its severity, message and numbers."""
+        return self._outcome.verdict(self.subject, self._variables, self.at)
+
+
 class _Outcome:
     """What a policy says when its condition holds."""
 
@@ -112,7 +130,13 @@ class _Outcome:
         self._actual = _Text(policy.actual, active) if policy.actual else None
         self._expected = _Text(policy.expected, active) if policy.expected else None
 
-    def verdict(self, subject: Subject, variables: Variables) -> Verdict | NotJudged:
+    def fired(self, subject: Subject, variables: Variables) -> Fired | NotJudged:
+        at = self._at.text(variables)
+        if isinstance(at, EvaluationError):
+            return NotJudged(self.active.policy.id, subject, at.reason)
+        return Fired(self, subject, variables, at)
+
+    def verdict(self, subject: Subject, variables: Variables, at: str) -> Verdict | NotJudged:
         policy = self.active.policy
         severity = self.active.severity or policy.severity
         for other, condition in self._severities:
@@ -122,14 +146,14 @@ class _Outcome:
             if holds is True:
                 severity = other
                 break
-        message, at = self._message.text(variables), self._at.text(variables)
+        message = self._message.text(variables)
         actual = self._actual.value(variables) if self._actual else None
         expected = self._expected.value(variables) if self._expected else None
-        for value in (message, at, actual, expected):
+        for value in (message, actual, expected):
             if isinstance(value, EvaluationError):
                 return NotJudged(policy.id, subject, value.reason)
         values = self._message.values(variables)
-        return Verdict(policy, severity, str(message), values, subject, str(at), actual, expected)
+        return Verdict(policy, severity, str(message), values, subject, at, actual, expected)
 
 
 class _Text:

@@ -42,6 +42,14 @@ _CONSUL_IGNORED = frozenset(
 )
 _OPEN_TELEMETRY_INJECT = "sidecar.opentelemetry.io/inject"
 
+_SWITCHES = frozenset(
+    (
+        *(_ISTIO_INJECT, _ISTIO_REVISION, "istio-injection", _LINKERD_INJECT, _DAPR_ENABLED, _VAULT_INJECT),
+        *(_CONSUL_INJECT, _OPEN_TELEMETRY_INJECT),
+    )
+)
+"""Without one of these labels and annotations nothing is injected."""
+
 
 class Injection(msgspec.Struct, frozen=True):
     """One container that an injector will add to a pod."""
@@ -104,6 +112,9 @@ def injections(  # noqa: PLR0913, PLR0917 - one for each thing that injectors lo
     Annotations and labels are those of the pod; those of the namespace are None when it is not in the input, and then
     only what the pod itself says counts. A container that `container_names` (of every kind) has is not injected again.
     """
+    maps = (annotations, labels, namespace_labels, namespace_annotations)
+    if all(not isinstance(items, dict) or _SWITCHES.isdisjoint(items) for items in maps):
+        return ()
     pod = _Pod(
         _strings(annotations),
         _strings(labels),
@@ -113,8 +124,6 @@ def injections(  # noqa: PLR0913, PLR0917 - one for each thing that injectors lo
         frozenset(container_names),
         host_network,
     )
-    if not (pod.annotations or pod.labels or pod.namespace_labels or pod.namespace_annotations):
-        return ()
     readers = (_istio, _linkerd, _dapr, _vault, _consul, _open_telemetry)
     return tuple(item for read in readers for item in read(pod) if item.container not in pod.containers)
 

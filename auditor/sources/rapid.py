@@ -146,6 +146,8 @@ class RapidLocator:
         self._lines = lines
         self._make_exact = exact
         self._exact: Locator | None = None
+        self._known: dict[Path, tuple[int, Any]] = {}
+        """Node and data of paths that were asked below: one container is asked for many of its keys."""
 
     def place(self, path: Path) -> Place:
         """Return the place of the key at `path`, or of its nearest existing parent."""
@@ -166,9 +168,12 @@ class RapidLocator:
     def _find(self, path: Path) -> int:
         """Return the node at a path or its nearest parent: by position, since the tree's keys may hold escapes."""
         tree = self._tree
-        node: int = tree.root_id()
-        data = self._data
-        for step in path:
+        start = next((cut for cut in (len(path) - 1, len(path) - 3) if cut > 0 and path[:cut] in self._known), 0)
+        node, data = self._known[path[:start]] if start else (tree.root_id(), self._data)
+        for depth in range(start, len(path)):
+            if depth > start and depth >= len(path) - 3:
+                self._known[path[:depth]] = (node, data)
+            step = path[depth]
             if isinstance(data, dict) and step in data:
                 position = list(data).index(str(step))
             elif isinstance(data, list) and isinstance(step, int) and step < len(data):
