@@ -8,40 +8,105 @@ import yaml
 
 from auditor.facts.build import build_record
 from auditor.facts.context import Context
+from auditor.kube.quantity import Quantity, parse
 from auditor.kube.versions import parse_target
-from tests.facts.objects import make_object, make_pod
+from tests.facts.objects import make_object
 
 ROWS = [row for path in sorted(Path(__file__).parent.glob("*.yaml")) for row in yaml.safe_load(path.read_text())]
-SCALE = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+PODS = [row for row in ROWS if "spec" in row]
+QUANTITIES = [row for row in ROWS if "quantity" in row]
+SCALE = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+API_VERSIONS = {"Pod": "v1", "Deployment": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1"}
+KEYS = {
+    *("name", "why", "version", "gates", "context", "kind", "owner", "metadata", "spec", "status"),
+    *("workload", "pod", "containers", "volumes", "nodes", "quotas", "rejects"),
+}
+QUANTITY_KEYS = {"name", "why", "quantity", "bytes", "milli", "canonical", "valid", "fractional", "error"}
 
 
 def value(expected):
-    match = re.fullmatch(r"(\d+)([KMG]i)", expected) if isinstance(expected, str) else None
+    """Return what a row expects, with its amounts in bytes."""
+    if isinstance(expected, dict):
+        return {key: value(item) for key, item in expected.items()}
+    match = re.fullmatch(r"(\d+)([KMGT]i)", expected) if isinstance(expected, str) else None
     return int(match[1]) * SCALE[match[2]] if match else expected
 
 
-def compare(facts, expected):
-    found = {key: getattr(facts, key) for key in expected}
-    found = {key: list(item) if isinstance(item, tuple) else item for key, item in found.items()}
-    assert found == {key: value(item) for key, item in expected.items()}
+def seen(facts, expected):
+    """Return what is found for every key that a row names."""
+    if isinstance(expected, dict) and facts is not None:
+        return {key: seen(getattr(facts, key), item) for key, item in expected.items()}
+    return list(facts) if isinstance(facts, tuple) else facts
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
-def test_row(row):
+def holds(facts, expected):
+    assert seen(facts, expected) == value(expected)
+
+
+def by_name(items, name):
+    return next(item for item in items if item.name == name)
+
+
+def holds_by_name(items, expected):
+    for name, facts in expected.items():
+        holds(by_name(items, name), facts)
+
+
+def made(row):
+    """Return the object that a row describes."""
+    kind, metadata, spec = row.get("kind", "Pod"), row.get("metadata", {}), row["spec"]
+    data = {"apiVersion": API_VERSIONS[kind], "kind": kind, "metadata": {"name": "p", "namespace": "team-a"}}
+    if kind == "Pod":
+        data |= {"metadata": data["metadata"] | metadata, "spec": spec}
+        data |= {"status": row["status"]} if "status" in row else {}
+    else:
+        data["spec"] = row.get("owner", {}) | {"template": {"metadata": metadata, "spec": spec}}
+    return make_object(data)
+
+
+@pytest.mark.parametrize("row", PODS, ids=[row["name"] for row in PODS])
+def test_pod(row):
     assert row["why"]
+    assert row.keys() <= KEYS
     target = parse_target(row.get("version"), row.get("gates", []))
     context, skipped = Context.build([make_object(data) for data in row.get("context", [])], target.minor)
     assert skipped == ()
-    record = build_record(make_pod(row["spec"]), context, target)
+    record = build_record(made(row), context, target)
     assert record.problems == ()
     reasons = [item.reason for item in record.admission if item.rejects]
     assert record.pod.rejected == bool(reasons)
     assert any(row["rejects"] in reason for reason in reasons) if "rejects" in row else reasons == []
-    compare(record.pod, row.get("pod", {}))
-    for name, expected in row.get("containers", {}).items():
-        compare(next(item for item in record.containers if item.name == name), expected)
-    for name, expected in row.get("volumes", {}).items():
-        compare(next(item for item in record.volumes if item.name == name), expected)
+    holds(record.pod, row.get("pod", {}))
+    holds(record.workload, row.get("workload", {}))
+    holds_by_name(record.containers, row.get("containers", {}))
+    holds_by_name(record.volumes, row.get("volumes", {}))
+    assert list(record.quotas) == row.get("quotas", list(record.quotas))
+    for name, expected in row.get("nodes", {}).items():
+        group = next(item for item in record.nodes if name in item.names)
+        holds(group, expected.get("pod", {}))
+        holds_by_name(group.containers, expected.get("containers", {}))
+        holds_by_name(group.volumes, expected.get("volumes", {}))
+
+
+@pytest.mark.parametrize("row", QUANTITIES, ids=[row["name"] for row in QUANTITIES])
+def test_quantity(row):
+    assert row["why"]
+    assert row.keys() <= QUANTITY_KEYS
+    found = parse(row["quantity"])
+    if not isinstance(found, Quantity):
+        assert row["valid"] is False
+        assert row["error"] in found.problem
+        assert not row.keys() & {"bytes", "milli", "canonical", "fractional"}
+        return
+    assert row.get("error", "") in (found.problem or "")
+    told = {"bytes": found.bytes, "milli": found.milli, "canonical": found.canonical()}
+    told |= {"valid": found.problem is None, "fractional": found.fractional}
+    wanted = {"valid": True} | {key: row[key] for key in told if key in row}
+    assert {key: told[key] for key in wanted} == wanted
+
+
+def test_every_row_is_about_a_pod_or_a_quantity():
+    assert len(PODS) + len(QUANTITIES) == len(ROWS)
 
 
 def test_names_are_unique():
