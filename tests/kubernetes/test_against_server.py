@@ -38,7 +38,7 @@ class Asked:
     def known(self):
         """False beyond 63 bits, where upstream overflows, and where two LimitRanges disagree."""
         sums = (self.record.pod.request_bytes or 0, self.record.pod.limit_bytes or 0)
-        return self.pod.memory_known and max(sums) <= MAX_BYTES
+        return self.pod.memory_known and max(sums) < MAX_BYTES
 
     def reasons(self, by):
         return [event.reason for event in self.ours if event.by.startswith(by)]

@@ -24,7 +24,7 @@ PATHS = {
 
 def rows():
     """Return (row, pod spec, context) of what a server can be asked, all names made unique."""
-    every = [row for path in sorted(CORPUS.glob("*.yaml")) for row in yaml.safe_load(path.read_text())]
+    every = [row for path in sorted(CORPUS.glob("*.yaml")) for row in yaml.safe_load(path.read_text()) if "spec" in row]
     # A status is what a server makes itself, and rows about quantities have no pod.
     for index, row in enumerate(row for row in every if "spec" in row and "status" not in row):
         context, spec = copy.deepcopy(row.get("context", [])), copy.deepcopy(row["spec"])
