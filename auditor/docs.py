@@ -1,13 +1,13 @@
 """Writes and checks the generated pages: `python -m auditor.docs write` or `check`.
 
-They are docs/policies/, docs/facts.md, docs/policy.schema.json and docs/report.schema.json.
+They are docs/policies/, docs/facts/ and docs/policy.schema.json.
 """
 
 import ast
 import inspect
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +31,9 @@ def pages() -> dict[str, str]:
     policies = load_policies([shipped_folder()])
     found = {f"policies/{policy.id}.md": page(policy) for policy in policies}
     found["policies/README.md"] = _index(policies)
-    found["facts.md"] = _facts_page(policies)
+    found["facts/README.md"] = _facts_index()
+    users = _users(policies)
+    found |= {f"facts/{variable}.md": _facts_page(variable, struct, users) for variable, struct in _variables()}
     found["policy.schema.json"] = json.dumps(schema(), indent=2) + "\n"
     return found
 
@@ -51,21 +53,43 @@ def _index(policies: tuple[Policy, ...]) -> str:
     return "\n".join(lines)
 
 
-def _facts_page(policies: tuple[Policy, ...]) -> str:
+def _facts_index() -> str:
     lines = ["# Facts", "", inspect.cleandoc(model.__doc__ or ""), "", "## Scopes and their variables", ""]
     lines += ["| scope | variables |", "|---|---|"]
-    lines += [f"| {scope} | {', '.join([*variables, 'params'])} |" for scope, variables in SCOPES.items()]
+    for scope, variables in SCOPES.items():
+        links = ", ".join(f"[{variable}]({variable}.md)" for variable in variables)
+        lines.append(f"| {scope} | {links}, params |")
     lines += ["", "## Functions", ""] + [f"- `{text}`" for text in FUNCTIONS.values()]
-    users = _users(policies)
-    for variable, struct in _variables():
-        lines += ["", f"## {variable}", "", inspect.cleandoc(struct.__doc__ or ""), ""]
-        lines += ["| fact | type | meaning | asked by |", "|---|---|---|---|"]
-        texts = _field_texts(struct)
-        for name, (kind, optional) in fields_of(struct).items():
-            type_name = _type_name(kind) + (", may be absent" if optional else "")
-            asked = ", ".join(users.get(f"{variable}.{name}", ()))
-            lines.append(f"| `{variable}.{name}` | {type_name} | {texts[name]} | {asked} |")
     return "\n".join(lines) + "\n"
+
+
+def _facts_page(variable: str, struct: type[msgspec.Struct], users: Mapping[str, Sequence[str]]) -> str:
+    """Return the page of a variable: each of its facts with type, unit, meaning, when it is absent, who asks it."""
+    lines = [f"# {variable}", "", inspect.cleandoc(struct.__doc__ or "")]
+    texts = _field_texts(struct)
+    for name, (kind, optional) in fields_of(struct).items():
+        meaning, absent = _meaning(texts[name])
+        asked = ", ".join(f"[{user}](../policies/{user}.md)" for user in users.get(f"{variable}.{name}", ()))
+        type_name = f"[{variable}.{name}]({variable}.{name}.md)" if is_struct(kind) else _type_name(kind)
+        rows = [("type", type_name), ("unit", _unit(name)), ("absent", absent if optional else "never")]
+        rows.append(("asked by", asked))
+        lines += ["", f"## {variable}.{name}", "", meaning, "", "| | |", "|---|---|"]
+        lines += [f"| {key} | {value} |" for key, value in rows if value]
+    return "\n".join(lines) + "\n"
+
+
+def _meaning(text: str) -> tuple[str, str]:
+    """Return what a fact means, and when it is absent: the clause of its docstring that begins so."""
+    before, _, after = text.partition("; absent ")
+    return (f"{before}.", after.rstrip(".")) if after else (text, "when it is not known")
+
+
+def _unit(name: str) -> str:
+    units = (
+        *(("_bytes", "bytes"), ("_millis", "thousandths of a core"), ("_percent", "percent"), ("_ratio", "ratio")),
+        *(("percent", "percent"), ("_adj", "-997 to 1000")),
+    )
+    return next((unit for end, unit in units if name.endswith(end)), "")
 
 
 def _variables() -> Iterator[tuple[str, type[msgspec.Struct]]]:
@@ -112,7 +136,7 @@ def main() -> None:
     """Write the pages, or say which are out of date and end with 1."""
     written = pages()
     stale = [name for name, text in written.items() if not _is(ROOT / name, text)]
-    gone = [path for path in (ROOT / "policies").glob("*.md") if f"policies/{path.name}" not in written]
+    gone = [path for folder in _FOLDERS for path in (ROOT / folder).glob("*.md") if _name(path) not in written]
     if sys.argv[1:] == ["write"]:
         for name in stale:
             (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
@@ -120,9 +144,16 @@ def main() -> None:
         for path in gone:
             path.unlink()
         return
-    for name in [*stale, *(f"policies/{path.name}" for path in gone)]:
+    for name in [*stale, *map(_name, gone)]:
         sys.stderr.write(f"docs/{name} is out of date; run `make docs`\n")
     sys.exit(1 if stale or gone else 0)
+
+
+_FOLDERS = ("policies", "facts")
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def _is(path: Path, text: str) -> bool:

@@ -57,9 +57,10 @@ class Finding(msgspec.Struct, frozen=True):
     """The facts that the message is made of, by their names; bytes are int, ratios float."""
     workload: WorkloadRef
     subject_type: str
-    """container, volume, pod or workload. A quantity's subject is the container, volume or pod that holds it."""
+    """container, volume, pod or workload; or namespace, limitrange, quota, autoscaler, kubelet, node or cluster, whose
+    object then stands in the workload's place. A quantity's subject is the container, volume or pod that holds it."""
     subject: str
-    """The name of the container or volume; empty for the pod and the workload."""
+    """The name of the container or volume, the key of a quota; empty where the subject is the object itself."""
     container: str | None
     container_type: str | None
     """app, init, sidecar or ephemeral; None where the subject is not a container."""

@@ -13,6 +13,7 @@ from auditor.cli.common import parse_outputs as _parse_outputs
 @click.option(
     "--output", "outputs", multiple=True, metavar="FORMAT[=PATH]", help="table (default) or json, a record a line."
 )
+@click.option("--node", metavar="NAME", help="Tell the facts as they are on this Node of the input.")
 def facts(**arguments: Any) -> int:
     """Show the effective memory of each pod, and why.
 
@@ -21,7 +22,7 @@ def facts(**arguments: Any) -> int:
     from auditor.reports.facts import render_json, render_table
 
     outputs = _parse_outputs(arguments["outputs"], ("table", "json"), quiet=False)
-    audit = run_audit(arguments, keep_records=True)
+    audit = run_audit(arguments, keep_records=True, node=arguments["node"])
     for output in outputs:
         render = render_json if output.format == "json" else render_table
         write_output(output, render(audit.records, audit.report.skipped))

@@ -2,13 +2,18 @@
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from auditor.facts.record import SCOPES
 from auditor.policy.keys import PROFILES
 from auditor.policy.model import Policy
+
+if TYPE_CHECKING:
+    from auditor.policy.examples import Outcome
 
 _FOLDERS = click.option(
     "--policies", "folders", multiple=True, metavar="FOLDER", help="Policies besides the shipped ones."
@@ -63,15 +68,15 @@ def show(name: str, folders: Sequence[str]) -> int:
 
 
 @policies.command(name="test")
-@click.argument("paths", nargs=-1, metavar="[FOLDER]...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
 def run_tests(paths: Sequence[str]) -> int:
-    """Run the examples of the policies in some folders, of all shipped ones by default.
+    """Run the examples of the policies in some folders or files, of all shipped ones by default.
 
     Exit codes: 0, 1 an example fails, 2 a policy that cannot be used.
     """
     from auditor.policy.examples import run_examples
 
-    loaded = _load(paths)
+    loaded = _load([str(path if path.is_dir() else path.parent) for path in map(Path, paths)])
     if paths:
         roots = [Path(path).resolve() for path in paths]
         loaded = tuple(p for p in loaded if any(Path(p.file).resolve().is_relative_to(root) for root in roots))
@@ -82,13 +87,44 @@ def run_tests(paths: Sequence[str]) -> int:
             if not outcome.passed:
                 failed += 1
                 click.echo(f"{policy.file}: {outcome.kind} example fails:")
-                expected = sorted(outcome.example.messages)
-                for line in difflib.unified_diff(expected, outcome.found, "expected", "found", lineterm="", n=99):
-                    click.echo(f"  {line}")
-                if not expected and not outcome.found:
-                    click.echo("  a bad example must expect and give a message")
-    click.echo(f"{total - failed} passed, {failed} failed: {total} examples of {len(loaded)} policies")
+                click.echo("\n".join(f"  {line}" for line in _difference(outcome)))
+    click.echo(f"{total - failed} passed, {failed} failed: {total} examples of {_counted(len(loaded))}")
     return 1 if failed else 0
+
+
+def _counted(policies: int) -> str:
+    return "1 policy" if policies == 1 else f"{policies} policies"
+
+
+def _difference(outcome: "Outcome") -> Iterator[str]:
+    expected = sorted(outcome.example.messages)
+    yield from difflib.unified_diff(expected, outcome.found, "expected", "found", lineterm="", n=99)
+    if not expected and not outcome.found:
+        yield "a bad example must expect and give a message"
+
+
+@policies.command()
+@click.argument("name", metavar="ID")
+@click.option("--scope", type=click.Choice(tuple(SCOPES)), default="container", show_default=True)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("policies"), show_default=True)
+def new(name: str, scope: str, folder: Path) -> int:
+    """Write a policy file to start from: FOLDER/ID.yaml, complete and with examples that pass."""
+    from auditor.policy.skeleton import skeleton
+
+    try:
+        text = skeleton(name, scope)
+    except ValueError as error:
+        raise click.UsageError(f"{name!r}: {error}") from error
+    path = folder / f"{name}.yaml"
+    if path.exists():
+        raise click.UsageError(f"{path} is there already")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from error
+    click.echo(f"wrote {path}; edit it, then run: auditor policies test {path}")
+    return 0
 
 
 @policies.command()

@@ -25,6 +25,7 @@ from auditor.reports import FORMATS
     metavar="FORMAT[=PATH]",
     help=f"Report to write; repeatable. Formats: {', '.join(FORMATS)}.",
 )
+@click.option("--complete", is_flag=True, help="The input is a whole cluster: what is missing in it is missing.")
 @click.option("--quiet", is_flag=True, help="No table on standard output when reports go to files.")
 def scan(**arguments: Any) -> int:
     """Audit manifests: files, folders, or - for standard input.
@@ -34,7 +35,8 @@ def scan(**arguments: Any) -> int:
     outputs = parse_outputs(arguments["outputs"], tuple(FORMATS), quiet=arguments["quiet"])
     started = time.monotonic()
     inventory = any(output.format == "csv-inventory" for output in outputs)
-    audit = run_audit(arguments, baseline=arguments["baseline"], keep_records=inventory)
+    more = {"baseline": arguments["baseline"], "complete": arguments["complete"]}
+    audit = run_audit(arguments, keep_records=inventory, **more)
     report = msgspec.structs.replace(audit.report, seconds=time.monotonic() - started)
     for output in outputs:
         write_output(output, _render(output, report, audit.records))

@@ -14,7 +14,7 @@ import msgspec
 
 from auditor.expressions.near import instead
 from auditor.expressions.types import PACKAGE, descriptor_pool, fields_of, is_struct
-from auditor.kube.humane import format_bytes
+from auditor.kube.humane import format_bytes, percent_text
 from auditor.kube.quantity import parse_bytes
 
 MAX_CHARS = 2_000
@@ -25,8 +25,12 @@ FUNCTIONS = {
     "largest": "largest(a: int, b: int) -> int: the larger of the two",
     "quantity": 'quantity("512Mi") -> int: the bytes of a Kubernetes quantity',
     "bytes_text": "bytes_text(bytes: int) -> string: 512Mi, 1.5Gi",
+    "percent_text": "percent_text(share: double) -> string: 0.5 is 50%",
 }
 """Helpers that conditions and messages may call, each with what it returns."""
+
+_MOST = 2**63 - 2**10
+"""The largest double below 2**63."""
 
 Scope = Mapping[str, type[msgspec.Struct]]
 
@@ -155,6 +159,7 @@ def _functions() -> list[Any]:
         ("largest", [kinds.INT, kinds.INT], kinds.INT, max),
         ("quantity", [kinds.STRING], kinds.INT, parse_bytes),
         ("bytes_text", [kinds.INT], kinds.STRING, format_bytes),
+        ("percent_text", [kinds.DOUBLE], kinds.STRING, percent_text),
     )
     return [
         cel.FunctionDecl(name, [cel.Overload(id=f"auditor_{name}", return_type=result, parameters=given, impl=call)])
@@ -163,4 +168,8 @@ def _functions() -> list[Any]:
 
 
 def _times(number: int, factor: float) -> int:
-    return -int(-number * factor // 1)
+    """Return the product rounded up, within the 64 bits that CEL has."""
+    product = number * factor
+    if abs(product) > _MOST:
+        return _MOST if product > 0 else -_MOST
+    return -int(-product // 1)

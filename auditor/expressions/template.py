@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.kube.humane import format_bytes
+from auditor.kube.humane import format_bytes, percent_text
 
 _NUMBER = re.compile(r"[+,]?(?:\.\d{1,2})?[dfg]")
 STRING = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
@@ -81,7 +81,7 @@ def write(value: Any, form: str) -> str:
     if form == "bytes":
         return format_bytes(value)
     if form == "percent":
-        return f"{value * 100:.0f}%"
+        return percent_text(value)
     if form:
         return format(value, form)
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Writes numbers of bytes as a person writes a Kubernetes quantity."""
+"""Writes numbers of bytes as a person writes a Kubernetes quantity, and shares as percentages."""
 
 _STEP = 1024
 _SUFFIXES = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
@@ -18,6 +18,11 @@ def format_bytes(value: int) -> str:
     if size < _STEP:
         return f"{sign}{size} byte" if size == 1 else f"{sign}{size} bytes"
     return sign + (_exact(size) or _rounded(size))
+
+
+def percent_text(share: float) -> str:
+    """Return a share as a percentage in whole numbers: 0.5 is `50%`."""
+    return f"{share * 100:.0f}%"
 
 
 def _top(size: int) -> int:

@@ -104,7 +104,7 @@ def _expression_fault(path: Path, content: bytes, locator: Locator, fault: Expre
     return f"{path}:{place.line}:{column}: {'.'.join(fault.key)}: {fault.reason}"
 
 
-def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:  # noqa: C901 - a row of rules
+def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:
     for key in data:
         if key not in KEYS:
             yield (key,), f"no such key{instead(key, KEYS)}"
@@ -118,10 +118,18 @@ def _shape_faults(data: Mapping[str, Any], stem: str) -> Iterator[Fault]:  # noq
     if isinstance(name, str):
         if name != stem:
             yield ("id",), f"must be the file's name, {stem!r}"
-        if not _ID.fullmatch(name):
-            yield ("id",), "must be words of a-z and 0-9 joined by hyphens"
-        if name.startswith(_ORDERS):
-            yield ("id",), f"reads as 'allow {name}'; name what is found, without {name.partition('-')[0]}-"
+        fault = id_fault(name)
+        if fault is not None:
+            yield ("id",), fault
+
+
+def id_fault(name: str) -> str | None:
+    """Return what is wrong with the id of a policy, None when nothing is."""
+    if not _ID.fullmatch(name):
+        return "must be words of a-z and 0-9 joined by hyphens"
+    if name.startswith(_ORDERS):
+        return f"reads as 'allow {name}'; name what is found, without {name.partition('-')[0]}-"
+    return None
 
 
 def _value_faults(path: tuple[str | int, ...], value: Any, rule: Mapping[str, Any]) -> Iterator[Fault]:  # noqa: C901 - a row of rules

@@ -11,6 +11,12 @@ from auditor.reports.text import TOOL_NAME, encode_json
 VERSION: Literal["1"] = "1"
 
 _Severity = Literal["critical", "high", "medium", "low", "info"]
+# fmt: off
+SubjectType = Literal[
+    "container", "volume", "pod", "workload",
+    "namespace", "limitrange", "quota", "autoscaler", "kubelet", "node", "cluster",
+]
+# fmt: on
 _Number = Annotated[int, Meta(ge=1, description="1-based; columns in code points, the end exclusive.")]
 
 
@@ -70,8 +76,10 @@ class FindingEntry(msgspec.Struct, frozen=True):
     workload: Workload
     container: str | None
     container_type: Literal["app", "init", "sidecar", "ephemeral"] | None
-    subject_type: Literal["container", "volume", "pod", "workload"]
-    subject: Annotated[str, Meta(description="Name of the container or volume; empty for the pod and the workload.")]
+    subject_type: SubjectType
+    subject: Annotated[
+        str, Meta(description="Name of the container or volume, key of a quota; else empty: the object itself.")
+    ]
     file: Annotated[str | None, Meta(description="null, as the places are, for an object that came from no text.")]
     line: _Number | None
     column: _Number | None

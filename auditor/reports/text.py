@@ -123,9 +123,9 @@ def workload_words(workload: WorkloadRef) -> str:
 
 
 def subject_words(finding: Finding) -> str:
-    """`container app`, `init container migrate`, `sidecar proxy`, `volume cache`, `pod` or `workload`."""
-    if finding.subject_type in ("pod", "workload"):
-        return finding.subject_type
+    """`container app`, `init container migrate`, `sidecar proxy`, `volume cache`, `pod`, `quota limits.memory` ..."""
+    if finding.subject_type not in ("container", "volume"):
+        return f"{finding.subject_type} {finding.subject}".strip()
     kind = finding.subject_type
     if finding.container_type == "sidecar":
         kind = "sidecar"

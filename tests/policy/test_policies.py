@@ -136,10 +136,23 @@ def test_generated_pages_are_current():
     assert shown == {f"{name}.md" for name in IDS} | {"README.md"}
 
 
-def test_every_fact_has_its_meaning_on_the_page():
-    rows = [line.split("|") for line in (ROOT / "facts.md").read_text().splitlines() if line.startswith("| `")]
-    assert len(rows) > 60
-    assert [row[1] for row in rows if not row[3].strip()] == []
+def test_every_fact_has_its_page_with_type_and_meaning():
+    sections = [
+        section.splitlines()
+        for path in (ROOT / "facts").glob("*.md")
+        for section in path.read_text().split("\n## ")[1:]
+        if path.name != "README.md"
+    ]
+    assert len(sections) > 150
+    assert [lines[0] for lines in sections if not lines[2].strip() or not lines[6].startswith("| type | ")] == []
+
+
+def test_the_page_of_a_fact_says_when_it_is_absent_and_who_asks_it():
+    page = (ROOT / "facts" / "container.md").read_text()
+    section = page.partition("## container.tmpfs_size_limit_bytes\n")[2].partition("\n## ")[0]
+    assert "| unit | bytes |" in section
+    assert "| absent | when it has none of them or one has no sizeLimit |" in section
+    assert "[tmpfs-share-high](../policies/tmpfs-share-high.md)" in section
 
 
 GOOD = """\
