@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from auditor.config import ConfigError
 from auditor.engine import Judge, Judged, Plan
 from auditor.facts.context import Context, is_context, without_namespace
 from auditor.findings import Skipped
@@ -148,7 +149,7 @@ def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
 def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> Work:
     """Judge all files in `jobs` processes: context objects are read first, and judged last.
 
-    Raises ValueError for a node that is not in the input.
+    Raises ConfigError for a node that is not in the input.
     """
     task, unusable, notes = _with_contexts(files, task, jobs)
     judged: list[Judged] = []
@@ -189,10 +190,10 @@ def _with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[T
 
 
 def _on_node(contexts: Sequence[Context], name: str) -> list[Context]:
-    """Return the contexts reduced to a node where they have it. Raises ValueError when none has."""
+    """Return the contexts reduced to a node where they have it. Raises ConfigError when none has."""
     if not any(held.value.name == name for context in contexts for held in context.nodes):
         known = ", ".join(held.value.name for context in contexts for held in context.nodes)
-        raise ValueError(
+        raise ConfigError(
             f"--node {name}: no such Node in the input; " + (f"nodes are {known}" if known else "it has none")
         )
     return [context.on_node(name) for context in contexts]

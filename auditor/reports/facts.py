@@ -30,6 +30,7 @@ VERSION: Literal[1] = 1
 
 _ABSENT = "-"
 _CONTAINER_COLUMNS = ("container", "type", "request", "limit", "memory.max", "heap")
+_NODE_COLUMNS = ("container", "memory.high", "memory.min", "memory.low", "memory.swap.max", "oom_score_adj")
 _VOLUME_COLUMNS = ("volume", "medium", "size limit", "mount size", "writers")
 
 
@@ -96,16 +97,43 @@ def render_table(records: Iterable[Record], skipped: Iterable[Skipped]) -> str:
 def _block(record: Record) -> list[str]:
     workload, pod = record.workload, record.pod
     ref = WorkloadRef(workload.api_version, workload.kind, workload.namespace, workload.name)
-    replicas = "" if workload.replicas is None else f", {counted(workload.replicas, 'replica')}"
-    lines = [plain(f"{workload.file}:{workload.line}: {workload_words(ref)} ({workload.api_version}){replicas}")]
+    title = f"{workload.file}:{workload.line}: {workload_words(ref)} ({workload.api_version}){_replicas(workload)}"
+    lines = [plain(title)]
     lines.append(f"  pod: {_pod(pod)}")
     lines += _columns(_CONTAINER_COLUMNS, [_container(item, pod) for item in record.containers])
     lines += _columns(_VOLUME_COLUMNS, [_volume(item) for item in record.volumes])
+    for node in record.nodes:
+        lines += _on_nodes(node)
     for event in record.admission:
         verb = "rejects" if event.rejects else "sets"
         lines.append(plain(f"  {event.by} {verb}: {event.reason}"))
     lines += [plain(f"  not readable: {problem.reason}") for problem in record.problems]
     return lines
+
+
+def _replicas(workload: WorkloadFacts) -> str:
+    words = "" if workload.replicas is None else f", {counted(workload.replicas, 'replica')}"
+    if workload.max_replicas is not None:
+        words += f", scaled from {workload.min_replicas} to {workload.max_replicas}"
+    return words
+
+
+def _on_nodes(node: OnNodes) -> list[str]:
+    """Return what nodes of one kind make of the pod."""
+    pod = "" if node.memory_high_bytes is None else f" the pod's memory.high is {format_bytes(node.memory_high_bytes)}"
+    rows = [
+        (
+            plain(item.name),
+            _bytes(item.memory_high_bytes),
+            _bytes(item.memory_min_bytes),
+            _bytes(item.memory_low_bytes),
+            _bytes(item.swap_max_bytes),
+            _ABSENT if item.oom_score_adj is None else str(item.oom_score_adj),
+        )
+        for item in node.containers
+    ]
+    lines = [plain(f"  on {node.words}:{pod}"), *_columns(_NODE_COLUMNS, rows)]
+    return lines + [plain(f"  volume {item.name}: mount size {_bytes(item.mount_size_bytes)}") for item in node.volumes]
 
 
 def _pod(pod: PodFacts) -> str:
@@ -117,6 +145,13 @@ def _pod(pod: PodFacts) -> str:
     ]
     if pod.overhead_bytes is not None:
         parts.append(f"overhead {_bytes(pod.overhead_bytes)}")
+    if pod.priority_class is not None:
+        value = "not known" if pod.priority is None else pod.priority
+        parts.append(plain(f"priority {value} ({pod.priority_class})"))
+    if pod.injected:
+        parts.append(f"injected {plain(', '.join(pod.injected))}")
+    if pod.resize is not None:
+        parts.append(f"resize {pod.resize}")
     return ", ".join(parts)
 
 

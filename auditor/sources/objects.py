@@ -11,6 +11,9 @@ from auditor.sources.scalars import key_text
 from auditor.sources.workloads import CLUSTER_SCOPED, WORKLOAD_KINDS, ShapeError, pod_paths
 
 
+_CONFIGZ = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+
+
 class Foreign:
     """A document that is no Kubernetes object."""
 
@@ -38,6 +41,11 @@ def _objects(data: Any, path: Path, origin: Origin) -> Iterator[Object | Skipped
         return
     api_version, kind = data.get("apiVersion"), data.get("kind")
     if not isinstance(api_version, str) or not isinstance(kind, str) or not api_version or not kind:
+        saved = data.get("kubeletconfig")
+        if isinstance(saved, dict):
+            # What a kubelet's /configz answers.
+            yield from _object(_CONFIGZ | saved, (*path, "kubeletconfig"), origin)
+            return
         yield _unidentified(data, path, origin)
     elif _is_list(data, kind):
         yield from _items(data, path, origin)

@@ -20,7 +20,8 @@ MAX_FILE_BYTES = 64 * 2**20
 CONTEXT_PATTERN = re.compile(
     rb"kind[\"']?[ \t]*:[ \t\r\n]*(?:[&!][^ \t\r\n]+[ \t]+)?[\"']?"
     rb"(?:\w*List|LimitRange|ConfigMap|RuntimeClass|Node|ResourceQuota|PriorityClass|Namespace|KubeletConfiguration"
-    rb"|HorizontalPodAutoscaler|VerticalPodAutoscaler|ScaledObject|ScaledJob)\b"
+    rb"|HorizontalPodAutoscaler|VerticalPodAutoscaler|ScaledObject)\b"
+    rb"|\"kubeletconfig\""
 )
 """What stands in a file that may hold context objects, or lists, which may hold anything."""
 
