@@ -254,8 +254,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     units_mixed_at: str | None
     """Path below the pod spec of the decimal one; absent when all are of one family."""
     pod_level_unsupported: str | None
-    """Why written pod-level memory has no effect or is refused, such as `Kubernetes 1.31 ignores pod-level resources`;
-    absent when it is in order or not written."""
+    """Why written pod-level memory has no effect, such as `Kubernetes 1.31 does not know pod-level resources and drops
+    them`; absent when it is in order or not written."""
     hugepages_mismatch: str | None
     """In words, a pod-level hugepages request that is not its limit; absent when there is none."""
     hugepages_alone: bool

@@ -21,7 +21,7 @@ def limit_range_records(context: Context) -> Iterator[tuple[Object, WideRecord]]
         for held in some:
             parts = []
             for index, item in enumerate(held.value.items):
-                faults = [*contradictions(item), *_contradicted(held, item, some)]
+                faults = [*contradictions(item), *_repeated(held.value, index), *_contradicted(held, item, some)]
                 facts = LimitRangeFacts(
                     name=held.value.name,
                     type=item.type,
@@ -30,6 +30,13 @@ def limit_range_records(context: Context) -> Iterator[tuple[Object, WideRecord]]
                 )
                 parts.append((Subject("limitrange", "", None, ("spec", "limits", index)), facts))
             yield held.object, WideRecord("limitrange", tuple(parts))
+
+
+def _repeated(source: LimitRange, index: int) -> Iterator[tuple[str, str]]:
+    """Yield that the type of an entry is that of an earlier one, which validation refuses."""
+    type_ = source.items[index].type
+    if type_ in {item.type for item in source.items[:index]}:
+        yield f"type {type_} is there twice", "type"
 
 
 def _contradicted(

@@ -1,25 +1,44 @@
 """What the kubelet writes into cgroups and mounts: memory.max of pods and containers, the size of a tmpfs.
 
 Source: pkg/kubelet/cm/helpers_linux.go (ResourceConfigForPod), kuberuntime_container_linux.go and
-pkg/volume/emptydir/empty_dir.go of 1.37. memory.high and memory.swap.max need the node's configuration and are not
-computed yet.
+pkg/volume/emptydir/empty_dir.go of 1.28 to 1.37.
 """
 
 from collections.abc import Sequence
 
 from auditor.kube.objects import Container, Resources
+from auditor.kube.quantity import whole_bytes
+
+_EACH_BY_ITSELF_SINCE = 37
 
 
 def pod_memory_max(
-    qos: str, limit_milli: int | None, containers: Sequence[Container], pod_level: Resources | None
+    qos: str, limit_milli: int | None, containers: Sequence[Container], pod_level: Resources | None, *, minor: int
 ) -> int | None:
     """Return memory.max of the pod's cgroup in bytes, None when unlimited; `limit_milli` includes the overhead."""
     if qos == "BestEffort" or not limit_milli:
         return None
     pod_limited = pod_level is not None and pod_level.limits.get("memory", 0) > 0
-    if qos == "Guaranteed" or pod_limited or all(container.limits.get("memory") for container in containers):
-        return -(-limit_milli // 1000)
+    if qos == "Guaranteed" or pod_limited or _all_limited(containers, minor):
+        return whole_bytes(limit_milli)
     return None
+
+
+def _all_limited(containers: Sequence[Container], minor: int) -> bool:
+    """Return whether every container has a memory limit, as the kubelet counts.
+
+    NOTE: up to 1.36 the limits of sidecars are added to those of the init containers and sidecars after them before
+    they are looked at, so that one without a limit behind a limited sidecar counts as limited.
+    """
+    if minor >= _EACH_BY_ITSELF_SINCE:
+        return all(container.limits.get("memory") for container in containers)
+    before = 0
+    for container in containers:
+        limit = container.limits.get("memory", 0)
+        if not limit + (before if container.type != "app" else 0):
+            return False
+        before += limit if container.type == "sidecar" else 0
+    return True
 
 
 def container_memory_max(container: Container, pod_level: Resources | None) -> int | None:
@@ -34,7 +53,7 @@ def container_memory_max(container: Container, pod_level: Resources | None) -> i
         if pod_level is None or "limits.memory" in container.unreadable:
             return None
         limit = pod_level.limits.get("memory")
-    return -(-limit // 1000) if limit else None
+    return whole_bytes(limit) if limit else None
 
 
 def tmpfs_size(

@@ -240,6 +240,10 @@ def contradictions(item: LimitRangeItem, key: str = "memory") -> Iterator[tuple[
         if below is not None and above is not None and below > above:
             yield f"{low} {show(below)} is above {high} {show(above)}", f"{low}.{key}"
     yield from _ratio_contradictions(item, key)
+    if item.type == "Pod":
+        for field in ("default", "defaultRequest"):
+            if named[field] is not None:
+                yield f"{field} may not be specified when `type` is Pod", f"{field}.{key}"
 
 
 def _ratio_contradictions(item: LimitRangeItem, key: str) -> Iterator[tuple[str, str]]:

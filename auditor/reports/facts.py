@@ -121,7 +121,7 @@ def _replicas(workload: WorkloadFacts) -> str:
 def _on_nodes(node: OnNodes) -> list[str]:
     """Return what nodes of one kind make of the pod."""
     pod = "" if node.memory_high_bytes is None else f" the pod's memory.high is {format_bytes(node.memory_high_bytes)}"
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             plain(item.name),
             _bytes(item.memory_high_bytes),

@@ -10,7 +10,6 @@ from auditor.sources.model import Comment, Locator, Object, Path
 from auditor.sources.scalars import key_text
 from auditor.sources.workloads import CLUSTER_SCOPED, WORKLOAD_KINDS, ShapeError, pod_paths
 
-
 _CONFIGZ = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
 
 
