@@ -15,7 +15,7 @@ import msgspec
 from auditor.expressions.near import instead
 from auditor.expressions.types import PACKAGE, descriptor_pool, fields_of, is_struct
 from auditor.kube.humane import format_bytes, percent_text
-from auditor.kube.quantity import parse_bytes
+from auditor.kube.quantity import MAX_BYTES, parse_bytes
 
 MAX_CHARS = 2_000
 """Strings are not bounded by the runtime's iteration budget, so that texts are bounded here."""
@@ -28,9 +28,6 @@ FUNCTIONS = {
     "percent_text": "percent_text(share: double) -> string: 0.5 is 50%",
 }
 """Helpers that conditions and messages may call, each with what it returns."""
-
-_MOST = 2**63 - 2**10
-"""The largest double below 2**63."""
 
 Scope = Mapping[str, type[msgspec.Struct]]
 
@@ -170,6 +167,6 @@ def _functions() -> list[Any]:
 def _times(number: int, factor: float) -> int:
     """Return the product rounded up, within the 64 bits that CEL has."""
     product = number * factor
-    if abs(product) > _MOST:
-        return _MOST if product > 0 else -_MOST
+    if not abs(product) < MAX_BYTES:
+        return MAX_BYTES if product > 0 else -MAX_BYTES
     return -int(-product // 1)

@@ -12,6 +12,7 @@ from auditor.facts.volumes import Volume
 from auditor.kube.cgroup import container_memory_max
 from auditor.kube.objects import Container, Resources
 from auditor.kube.oom import OomPod, oom_score_adj
+from auditor.kube.quantity import capped, whole_bytes
 from auditor.kube.resize import PodStatus, actuated
 from auditor.runtimes.model import Around, Heap
 from auditor.runtimes.read import read_heap
@@ -109,8 +110,8 @@ def container_facts(container: Container, pod: PodView, max_bytes: int | None, m
         request_from=container.request_from if request is not None else None,
         limit_from=container.limit_from if limit is not None else None,
         limit_to_request_ratio=limit / request if limit and request else None,
-        cpu_request_millis=requests.get("cpu"),
-        cpu_limit_millis=limits.get("cpu"),
+        cpu_request_millis=_capped(requests.get("cpu")),
+        cpu_limit_millis=_capped(limits.get("cpu")),
         memory_max_bytes=max_bytes,
         memory_high_bytes=on_all.memory_high_bytes,
         memory_min_bytes=on_all.memory_min_bytes,
@@ -141,7 +142,11 @@ _PLAIN = frozenset(("cpu", "memory"))
 
 
 def _bytes(milli: int | None) -> int | None:
-    return None if milli is None else -(-milli // 1000)
+    return None if milli is None else whole_bytes(milli)
+
+
+def _capped(number: int | None) -> int | None:
+    return None if number is None else capped(number)
 
 
 def _alone(container: Container, pod: PodView) -> OnAll:
@@ -194,4 +199,4 @@ def _elsewhere(entry: str, container: Container, pod_level: Resources | None) ->
 def _tmpfs_sum(names: Sequence[str], tmpfs: Mapping[str, Volume]) -> int | None:
     """NOTE: the kubelet ignores a sizeLimit of 0, so such a volume has no size here."""
     sizes = [tmpfs[name].size_limit_bytes or 0 for name in names]
-    return sum(sizes) if all(sizes) else None
+    return capped(sum(sizes)) if all(sizes) else None

@@ -6,6 +6,7 @@ import msgspec
 
 from auditor.facts.context import Context, texts
 from auditor.kube.admission import Pod
+from auditor.kube.quantity import capped
 from auditor.sidecars.injection import Injection, injections
 from auditor.sources.model import Object
 
@@ -37,7 +38,7 @@ class Injected(msgspec.Struct, frozen=True):
         more = [item.request_bytes if which == "request" else item.limit_bytes for item in self.found if not item.init]
         if not more or amount_bytes is None or None in more:
             return None
-        return amount_bytes + sum(size for size in more if size is not None)
+        return capped(amount_bytes + sum(size for size in more if size is not None))
 
 
 NOTHING = Injected()

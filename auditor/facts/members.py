@@ -103,7 +103,8 @@ def _owners(obj: Object) -> tuple[str, ...]:
 
 def _finished(obj: Object) -> bool:
     status = obj.data.get("status")
-    return obj.kind == "Pod" and isinstance(status, dict) and status.get("phase") in _FINISHED
+    phase = status.get("phase") if obj.kind == "Pod" and isinstance(status, dict) else None
+    return isinstance(phase, str) and phase in _FINISHED
 
 
 def counted_members(members: Iterable[Member]) -> tuple[Member, ...]:

@@ -14,7 +14,7 @@ from auditor.kube.admission import Event, Pod
 from auditor.kube.cgroup import pod_memory_max
 from auditor.kube.objects import Container, Resources
 from auditor.kube.qos import qos_obstacles
-from auditor.kube.quantity import show
+from auditor.kube.quantity import capped, show, whole_bytes
 from auditor.kube.resize import PodStatus, pod_limit_with_status, pod_request_with_status
 from auditor.kube.resources import aggregate, init_peak, pod_limit, pod_request, running
 from auditor.kube.versions import Target
@@ -134,7 +134,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
 
 
 def _bytes(milli: int | None) -> int | None:
-    return None if milli is None else -(-milli // 1000)
+    return None if milli is None else whole_bytes(milli)
 
 
 def _text(value: object) -> str | None:
@@ -152,7 +152,7 @@ def _guaranteed(some: Sequence[Container], level: Resources | None) -> bool:
 
 
 def _sidecars(some: Sequence[Container], names: frozenset[str]) -> int:
-    return sum(-(-c.requests.get("memory", 0) // 1000) for c in some if c.name in names)
+    return capped(sum(whole_bytes(c.requests.get("memory", 0)) for c in some if c.name in names))
 
 
 def _unsupported(pod: Pod, spec: dict[str, Any], target: Target) -> str | None:
@@ -192,10 +192,11 @@ def hugepages_alone(requests: dict[str, int], limits: dict[str, int]) -> bool:
 def tmpfs_total(volumes: Sequence[Volume], written: set[str]) -> int | None:
     """Return the sum of the sizeLimits of the Memory volumes that a container writes; None when there is none."""
     sizes = [volume.size_limit_bytes for volume in volumes if volume.medium == "Memory" and volume.name in written]
-    return sum(size for size in sizes if size) or None
+    return capped(sum(size for size in sizes if size)) or None
 
 
 _ONE_BY_DEFAULT = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"))
+_MAX_INT32 = 2**31 - 1
 _OWN_GROUPS = frozenset(("", "apps", "extensions", "batch"))
 
 
@@ -239,4 +240,4 @@ def _count(owner: object, key: str, default: int | None) -> int | None:
     value = owner.get(key) if isinstance(owner, dict) else None
     if value is None:
         return default
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INT32 else None

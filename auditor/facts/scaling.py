@@ -20,6 +20,7 @@ from auditor.kube.autoscalers import (
     utilization_threshold_bytes,
 )
 from auditor.kube.humane import format_bytes
+from auditor.kube.quantity import capped
 from auditor.sources.model import Object
 
 
@@ -66,7 +67,9 @@ def _horizontal(scaler: HorizontalAutoscaler, around: _Around) -> Iterator[tuple
     request = member.request_bytes if member else None
     room_pods, room = _room(member, around)
     bounds = {
-        "max_request_bytes": None if request is None or scaler.max_replicas is None else request * scaler.max_replicas,
+        "max_request_bytes": None
+        if request is None or scaler.max_replicas is None
+        else capped(request * scaler.max_replicas),
         "room_pods": room_pods,
         "room": room,
         "conflicts": _vertical_conflicts(scaler, member, around.context) if scaler.metrics else (),
@@ -117,7 +120,7 @@ def _metric_facts(metric: MemoryMetric, member: Member | None) -> dict[str, Any]
     elif metric.target_type == "Utilization":
         facts["without_request"] = tuple(c.name for c in some if c.request_missing)
     if metric.utilization_percent is not None and request:
-        facts["threshold_bytes"] = utilization_threshold_bytes(metric.utilization_percent, request)
+        facts["threshold_bytes"] = capped(utilization_threshold_bytes(metric.utilization_percent, request))
     facts["counted_limit_bytes"] = limit
     return facts
 
@@ -125,8 +128,8 @@ def _metric_facts(metric: MemoryMetric, member: Member | None) -> dict[str, Any]
 def _sums(some: Sequence[MemberContainer]) -> tuple[int | None, int | None]:
     """Return the sums of requests and limits; None when one of the containers has none."""
     requests, limits = [c.request_bytes for c in some], [c.limit_bytes or None for c in some]
-    request = None if not some or None in requests else sum(size for size in requests if size is not None)
-    limit = None if not some or None in limits else sum(size for size in limits if size is not None)
+    request = None if not some or None in requests else capped(sum(size for size in requests if size is not None))
+    limit = None if not some or None in limits else capped(sum(size for size in limits if size is not None))
     return request, limit
 
 
@@ -142,7 +145,7 @@ def _room(member: Member | None, around: _Around) -> tuple[int | None, str | Non
     if around.node_bytes:
         count = len(around.node_bytes)
         words = "the one node" if count == 1 else f"the {count} nodes"
-        bounds.append((sum(size // member.request_bytes for size in around.node_bytes), words))
+        bounds.append((capped(sum(size // member.request_bytes for size in around.node_bytes)), words))
     return min(bounds, default=(None, None))
 
 

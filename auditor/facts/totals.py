@@ -7,6 +7,7 @@ from auditor.facts.members import Member
 from auditor.facts.record import Subject, WideRecord
 from auditor.facts.wide import ClusterFacts, NamespaceFacts, QuotaFacts
 from auditor.findings import Place
+from auditor.kube.quantity import capped, whole_bytes
 from auditor.kube.quota import Quota
 from auditor.sources.model import Object
 from auditor.sources.places import KeptPlaces
@@ -18,13 +19,13 @@ QUOTA_KEYS = (*_REQUESTS, *_LIMITS)
 
 
 def total_bytes(members: Sequence[Member], amount: str, replicas: str = "replicas") -> int:
-    """Return the sum of an amount of each member's pod times its replicas; what is not known is left out."""
+    """Return the sum of an amount of each member's pod times its replicas, capped; what is not known is left out."""
     found = 0
     for member in members:
         pods, size = getattr(member, replicas), getattr(member, amount)
         if member.known and pods is not None and size is not None:
             found += pods * size
-    return found
+    return capped(found)
 
 
 def not_counted(members: Sequence[Member]) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ def _quota_parts(held: Held[Quota], members: Sequence[Member]) -> Iterator[tuple
 
 def hard_bytes(quota: Quota, key: str) -> int:
     """Return the bound of a key."""
-    return -(-quota.hard[key] // 1000)
+    return whole_bytes(quota.hard[key])
 
 
 def request_bound_bytes(quota: Quota) -> int | None:
@@ -120,11 +121,11 @@ def cluster_records(context: Context, members: Sequence[Member]) -> Iterator[tup
     bounded = [member for member in members if member.bounded]
     facts = ClusterFacts(
         nodes_total=len(sizes),
-        allocatable_bytes=sum(known) if complete else None,
+        allocatable_bytes=capped(sum(known)) if complete else None,
         largest_node_bytes=max(known) if complete else None,
         request_bytes=total_bytes(members, "request_bytes"),
         limit_bytes=total_bytes(bounded, "limit_bytes"),
-        unbounded_pods=sum(m.replicas or 0 for m in members if m.known and not m.bounded),
+        unbounded_pods=capped(sum(m.replicas or 0 for m in members if m.known and not m.bounded)),
         not_counted=not_counted(members),
         quota_bytes=_quota_total(context),
         complete=context.complete,
@@ -139,4 +140,4 @@ def _quota_total(context: Context) -> int:
         plain = [held.value for held in some if not held.value.scopes and not held.value.selector]
         bounds = [bound for quota in plain if (bound := request_bound_bytes(quota)) is not None]
         total += min(bounds, default=0)
-    return total
+    return capped(total)

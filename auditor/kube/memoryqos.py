@@ -11,6 +11,7 @@ from typing import NamedTuple
 from auditor.kube.kubelet import kubelet_target
 from auditor.kube.nodes import NodeSettings
 from auditor.kube.objects import Container, Resources
+from auditor.kube.quantity import whole_bytes
 from auditor.kube.resources import counted
 from auditor.kube.versions import Target
 
@@ -138,11 +139,13 @@ def _pod_level_on(node: NodeSettings, target: Target) -> bool:
 
 
 def _factor(node: NodeSettings, target: Target) -> float | None:
-    """Return the throttling factor in force; None: no memory.high is written."""
+    """Return the throttling factor in force; None: no memory.high is written, or the kubelet refuses the factor."""
     if node.config is None or not _on(node, target):
         return None
     factor = node.config.memory_throttling_factor
-    return DEFAULT_FACTOR if factor is None and node.minor < _POD_HIGH_SINCE else factor
+    if factor is None:
+        return DEFAULT_FACTOR if node.minor < _POD_HIGH_SINCE else None
+    return factor if 0 < factor <= 1 else None
 
 
 def _unreadable(container: Container) -> bool:
@@ -157,4 +160,4 @@ def _high(request_bytes: int, top_bytes: int, factor: float, page_size_bytes: in
 
 
 def _bytes(milli: int | None) -> int:
-    return 0 if milli is None else -(-milli // 1000)
+    return 0 if milli is None else whole_bytes(milli)

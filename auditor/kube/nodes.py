@@ -11,6 +11,7 @@ import msgspec
 
 from auditor.kube.kubelet import KubeletConfig, node_allocatable_bytes
 from auditor.kube.objects import Amounts, Fault, Path, kind_word, read_amounts, text_or_none
+from auditor.kube.quantity import MAX_BYTES, capped
 
 NOSWAP_KERNEL = (6, 4)
 """pkg/util/kernel/constants.go, TmpfsNoswapSupportKernelVersion."""
@@ -102,7 +103,7 @@ def read_node(data: dict[str, Any]) -> Node | Fault:
         {"kubernetes.io/os": system, "kubernetes.io/hostname": name, **labels},
         _bytes(capacity.get("memory")),
         _bytes(allocatable.get("memory")),
-        sum(-(-milli // 1000) for key, milli in capacity.items() if key.startswith("hugepages-")),
+        capped(sum(-(-milli // 1000) for key, milli in capacity.items() if key.startswith("hugepages-"))),
         _whole(swap.get("capacity")),
         _version(info.get("kernelVersion")),
         system,
@@ -151,7 +152,7 @@ def _bytes(milli: int | None) -> int | None:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_BYTES else None
 
 
 def _version(value: object) -> tuple[int, int] | None:

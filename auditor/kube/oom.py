@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from auditor.kube.objects import Container, Resources
+from auditor.kube.quantity import whole_bytes
 from auditor.kube.resources import aggregate
 
 _GUARANTEED = -997
@@ -69,4 +70,4 @@ def oom_score_adj(container: Container, pod: OomPod) -> int | None:
 
 
 def _bytes(milli: int) -> int:
-    return -(-milli // 1000)
+    return whole_bytes(milli)

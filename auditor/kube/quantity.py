@@ -82,6 +82,16 @@ def parse(value: object) -> Quantity | QuantityError:
     return _parse_text(text_of(value)) if value is not None else _NULL
 
 
+def capped(number: int) -> int:
+    """Return a sum or product of amounts, at most MAX_BYTES: no consumer holds more, and it is above every bound."""
+    return min(number, MAX_BYTES)
+
+
+def whole_bytes(milli: int) -> int:
+    """Return thousandths as whole bytes, rounded up as the kubelet does, at most MAX_BYTES."""
+    return min(-(-milli // 1000), MAX_BYTES)
+
+
 def text_of(value: object) -> str:
     """Return the text of a scalar as JSON has it; a list or mapping gives its Python form."""
     if isinstance(value, bool):
