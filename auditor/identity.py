@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Any
 
 from auditor.facts.model import Path
@@ -13,11 +14,13 @@ FINGERPRINT_VERSION = 1
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
+@lru_cache(maxsize=4096)
 def parse_path(text: str) -> Path:
     """Return the path of a text such as `env[2].value` or `resources.limits.memory`; empty for an empty text."""
     return tuple(int(index) if index else key for key, index in _STEP.findall(text))
 
 
+@lru_cache(maxsize=4096)
 def path_text(path: Path) -> str:
     """Return a path as reports show it, `spec.containers[0].resources`; keys that hold a dot are quoted."""
     text = ""

@@ -12,7 +12,7 @@ from auditor.facts.volumes import Volume
 from auditor.kube.cgroup import container_memory_max
 from auditor.kube.objects import Container, Resources
 from auditor.kube.oom import OomPod, oom_score_adj
-from auditor.kube.quantity import capped, whole_bytes
+from auditor.kube.quantity import capped
 from auditor.kube.resize import PodStatus, actuated
 from auditor.runtimes.model import Around, Heap
 from auditor.runtimes.read import read_heap
@@ -142,7 +142,7 @@ _PLAIN = frozenset(("cpu", "memory"))
 
 
 def _bytes(milli: int | None) -> int | None:
-    return None if milli is None else whole_bytes(milli)
+    return None if milli is None else -(-milli // 1000)
 
 
 def _capped(number: int | None) -> int | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.facts.context import Context, texts
+from auditor.facts.context import Context
 from auditor.kube.admission import Pod
 from auditor.kube.quantity import capped
 from auditor.sidecars.injection import Injection, injections
@@ -48,12 +48,11 @@ def injected(obj: Object, spec: dict[str, Any], pod: Pod, context: Context) -> I
     """Return what will be injected into an object's pods, by their own metadata and their Namespace's."""
     metadata = obj.pod_metadata
     namespace = context.namespaces.get(obj.namespace) if obj.namespace is not None else None
-    annotations, labels = texts(metadata, "annotations"), texts(metadata, "labels")
-    if namespace is None and not annotations and not labels:
-        return NOTHING
+    if not isinstance(metadata, dict):
+        metadata = {}
     found = injections(
-        annotations,
-        labels,
+        metadata.get("annotations"),
+        metadata.get("labels"),
         obj.namespace,
         namespace.value.labels if namespace else None,
         namespace.value.annotations if namespace else None,

@@ -227,6 +227,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     """App, init and sidecar containers together."""
     containers_without_limit: tuple[str, ...]
     """App, init and sidecar containers without a memory limit of their own after admission, in pod order."""
+    containers_with_limit_total: int
+    """How many of `containers_total` have a memory limit of their own after admission."""
     memory_guaranteed: bool
     """True when every app, init and sidecar container (or the pod level) has a memory request equal to its limit."""
     qos_obstacles: tuple[str, ...]

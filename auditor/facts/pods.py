@@ -62,7 +62,7 @@ def pod_sums(pod: Pod, some: Sequence[Container], status: PodStatus | None, targ
         minor = target.minor
         request = pod_request_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
         limit = pod_limit_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
-    maximum = pod_memory_max(qos, limit, some, level) if qos and not pod.windows else None
+    maximum = pod_memory_max(qos, limit, some, level, minor=target.minor) if qos and not pod.windows else None
     return PodSums(request, limit, maximum, qos)
 
 
@@ -100,6 +100,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
         containers_without_limit=tuple(
             c.name for c in some if not c.limits.get("memory") and "limits.memory" not in c.unreadable
         ),
+        containers_with_limit_total=sum(1 for c in some if c.limits.get("memory")),
         memory_guaranteed=known and bool(some) and _guaranteed(some, level),
         qos_obstacles=qos_obstacles(some, level, fixed=around.fixed_qos)
         if sums.qos not in ("Guaranteed", None)
@@ -159,13 +160,15 @@ def _unsupported(pod: Pod, spec: dict[str, Any], target: Target) -> str | None:
     raw = spec.get("resources")
     if not isinstance(raw, dict) or not any(entry.name == "memory" for entry in pod.pod_entries.entries):
         return None
-    if pod.windows:
-        return "a Windows pod may not have pod-level resources"
-    if pod.pod_level is not None:
+    if pod.pod_level is None:
+        if target.minor < _POD_LEVEL_SINCE:
+            return f"Kubernetes {target.version} does not know pod-level resources and drops them"
+        return f"the feature gate PodLevelResources is off in Kubernetes {target.version}, which drops them"
+    if not pod.windows:
         return None
-    if target.minor < 32:
-        return f"Kubernetes {target.version} does not know pod-level resources"
-    return f"the feature gate PodLevelResources is off in Kubernetes {target.version}"
+    system = spec.get("os")
+    refused = isinstance(system, dict) and system.get("name") == "windows"
+    return "validation refuses it in a pod of os windows" if refused else "nodes with Windows do not apply it"
 
 
 def _resize(status: PodStatus | None) -> str | None:
@@ -196,6 +199,7 @@ def tmpfs_total(volumes: Sequence[Volume], written: set[str]) -> int | None:
 
 
 _ONE_BY_DEFAULT = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"))
+_POD_LEVEL_SINCE = 32
 _MAX_INT32 = 2**31 - 1
 _OWN_GROUPS = frozenset(("", "apps", "extensions", "batch"))
 

@@ -114,8 +114,8 @@ def _address(view: Any) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what rapidyaml itself writes to file descriptor 2 from the user's terminal."""
+def quiet() -> Iterator[None]:
+    """Keep what rapidyaml itself writes to file descriptor 2 from the user's terminal, while it reads a file."""
     try:
         saved = os.dup(2)
     except OSError:  # there is no standard error
@@ -213,13 +213,12 @@ class RapidLocator:
 def read_rapid(document: bytes, base: int, lines: Lines, exact: Callable[[], Locator]) -> tuple[Any, Locator]:
     """Return the data of a YAML document and its locator; raises NotRapid.
 
-    The caller has asked `needs_exact`. `base` is the document's byte offset in the file.
+    The caller has asked `needs_exact` and holds `quiet`. `base` is the document's byte offset in the file.
     """
     buffer = bytearray(document)
     try:
-        with _quiet():
-            tree = ryml.parse_in_place(buffer)
-            text = ryml.emit_json(tree)
+        tree = ryml.parse_in_place(buffer)
+        text = ryml.emit_json(tree)
         if '.inf"' in text or '.nan"' in text:
             raise NotRapid  # also what it makes of the strings "nan", 'Infinity' and the like
         data = _decode(text)
@@ -246,8 +245,7 @@ def read_json(document: bytes, base: int, lines: Lines) -> tuple[Any, Locator]:
         raise DocumentError(f"deeper than {MAX_DEPTH} levels", base)
     buffer = bytearray(_JSON_ESCAPE.sub(b"__", document).replace(b"\t", b" "))
     try:
-        with _quiet():
-            tree = ryml.parse_in_place(buffer)
+        tree = ryml.parse_in_place(buffer)
     except ryml.ExceptionBasic as error:
         raise NotRapid from error
     if not same:

@@ -12,7 +12,7 @@ from auditor.sources.exact import DocumentError
 from auditor.sources.lines import Lines
 from auditor.sources.model import FileResult, InputFile, Locator, Object, Path
 from auditor.sources.objects import Origin, objects_of
-from auditor.sources.rapid import unusual
+from auditor.sources.rapid import quiet, unusual
 
 MAX_FILE_BYTES = 64 * 2**20
 """A larger file is not read."""
@@ -84,22 +84,23 @@ def read_bytes(
     objects: list[Object] = []
     skipped: list[Skipped] = []
     foreign = 0
-    for document in documents:
-        try:
-            data, locator = read_document(document, lines, unusual=strange)
-        except DocumentError as error:
-            skipped.append(_explain(error, lines))
-            continue
-        if data is None:
-            continue
-        origin = Origin(shown, identity_folder, locator, comments, options.template_paths, options.namespace)
-        for item in objects_of(data, origin):
-            if isinstance(item, Object):
-                objects.append(item)
-            elif isinstance(item, Skipped):
-                skipped.append(item)
-            else:
-                foreign += 1
+    with quiet():
+        for document in documents:
+            try:
+                data, locator = read_document(document, lines, unusual=strange)
+            except DocumentError as error:
+                skipped.append(_explain(error, lines))
+                continue
+            if data is None:
+                continue
+            origin = Origin(shown, identity_folder, locator, comments, options.template_paths, options.namespace)
+            for item in objects_of(data, origin):
+                if isinstance(item, Object):
+                    objects.append(item)
+                elif isinstance(item, Skipped):
+                    skipped.append(item)
+                else:
+                    foreign += 1
     return FileResult(tuple(objects), tuple(skipped), foreign)
 
 
@@ -110,11 +111,12 @@ def plain_documents(content: bytes) -> list[tuple[Any, Locator]]:
         return []
     found = []
     documents, strange = _documents(content)
-    for document in documents:
-        try:
-            found.append(read_document(document, lines, unusual=strange))
-        except DocumentError:
-            continue
+    with quiet():
+        for document in documents:
+            try:
+                found.append(read_document(document, lines, unusual=strange))
+            except DocumentError:
+                continue
     return found
 
 
@@ -128,12 +130,13 @@ def our_document(content: bytes, shown: str) -> tuple[Any, Locator | None]:
     found: list[tuple[Any, Locator]] = []
     if fault is None:
         documents, strange = _documents(content)
-        for document in documents:
-            try:
-                found.append(read_document(document, lines, unusual=strange))
-            except DocumentError as error:
-                fault = _explain(error, lines)
-                break
+        with quiet():
+            for document in documents:
+                try:
+                    found.append(read_document(document, lines, unusual=strange))
+                except DocumentError as error:
+                    fault = _explain(error, lines)
+                    break
     if fault is not None:
         raise ValueError(f"{shown}:{fault.line or 1}:{fault.column or 1}: {fault.reason}")
     found = [item for item in found if item[0] is not None]
