@@ -137,7 +137,7 @@ def _plan(options: Options, config: Config, folder: Path) -> Plan:
     if profile not in PROFILES:
         raise ConfigError(f"profile {profile!r}: must be {', '.join(PROFILES[:-1])} or {PROFILES[-1]}")
     folders = [shipped_folder(), *(folder / name for name in config.policies), *map(Path, options.policies)]
-    policies = load_policies(folders)
+    policies = load_policies(folders, trusted=folders[0])
     gates = [f"{name}={str(on).lower()}" for name, on in config.feature_gates.items()]
     waiver_file = options.waivers or (config.waivers and str(folder / config.waivers))
     return Plan(

@@ -8,14 +8,14 @@ from auditor.facts.containers import PodView, container_facts, is_sidecar, memor
 from auditor.facts.context import Context
 from auditor.facts.injected import injected
 from auditor.facts.model import AdmissionFacts, ContainerFacts, Path, PodFacts, VolumeFacts
-from auditor.facts.on_nodes import PodOnNode, indistinguishable, on_nodes, possible_nodes, swappable_on
+from auditor.facts.on_nodes import NOWHERE, PodOnNode, indistinguishable, on_nodes, possible_nodes, swappable_on
 from auditor.facts.options import FactOptions
 from auditor.facts.pods import PodAround, PodSums, pod_facts, pod_sums, tmpfs_total, workload_facts
 from auditor.facts.quantities import quantity_facts, units_mixed
 from auditor.facts.record import HeldQuantity, OnNodes, Problem, Record, Subject
 from auditor.facts.volumes import Surroundings, Volume, Writer, read_volumes, volume_facts, writable_mounts
 from auditor.kube.admission import Pod, Rules, admit, rules_of
-from auditor.kube.nodes import Node, NodeGroup
+from auditor.kube.nodes import NodeGroup
 from auditor.kube.objects import Container, kind_word
 from auditor.kube.oom import OomPod, oom_pod
 from auditor.kube.priority import default_class, is_critical, is_node_critical, pod_priority
@@ -57,7 +57,8 @@ class _Placed(msgspec.Struct, frozen=True):
 
     around: Surroundings
     nodes: tuple[OnNodes, ...]
-    possible: tuple[Node, ...]
+    largest_bytes: int | None
+    """The largest allocatable memory of those nodes; None when not known."""
     oom: OomPod
     """By the capacity that all nodes agree on."""
 
@@ -118,7 +119,8 @@ def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
 
 
 def _placed(of: _Admitted, by: _Judged) -> _Placed:
-    groups, possible = ((), ()) if of.pod.windows else possible_nodes(of.spec, by.context)
+    possible = NOWHERE if of.pod.windows else possible_nodes(of.spec, by.context)
+    groups = possible.groups
     metadata = of.obj.pod_metadata if groups or "priorityClassName" in of.spec else None
     node_critical = is_node_critical(of.spec, metadata, of.priority) is True
     around = _around(of, by.rules, groups)
@@ -139,7 +141,7 @@ def _placed(of: _Admitted, by: _Judged) -> _Placed:
         capacity_bytes=_agreed(group.settings.capacity_bytes for group in groups) if groups else None,
         minor=by.target.minor,
     )
-    return _Placed(around, nodes, possible, oom)
+    return _Placed(around, nodes, possible.largest_bytes, oom)
 
 
 def _agreed(values: Any) -> int | None:
@@ -183,13 +185,13 @@ def _parts(of: _Admitted, placed: _Placed, by: _Judged) -> tuple[tuple[Container
     view = _view(of, placed, by)
     writers: dict[str, list[Writer]] = {volume.name: [] for volume in of.volumes}
     found: list[ContainerFacts] = []
-    for container in of.pod.containers:
+    for number, container in enumerate(of.pod.containers):
         maximum = memory_max(container, view)
         mounts = writable_mounts(container) if writers else ()
         for name in mounts:
             if name in writers:
                 writers[name].append(Writer(container.name, maximum, container.type in ("app", "sidecar")))
-        found.append(container_facts(container, view, maximum, mounts))
+        found.append(container_facts(container, view, number, maximum, mounts))
     return tuple(found), tuple(volume_facts(volume, writers[volume.name], placed.around) for volume in of.volumes)
 
 
@@ -222,16 +224,13 @@ def _pod_facts(
     of: _Admitted, placed: _Placed, by: _Judged, quantities: tuple[HeldQuantity, ...], written: set[str]
 ) -> PodFacts:
     several = _several_apps(of.some)
-    sizes = [node.allocatable_bytes for node in placed.possible]
     around = PodAround(
         target=by.target,
         status=of.status,
         fixed_qos=by.rules.fixed_qos,
         sidecar_names=frozenset(c.name for c in of.some if is_sidecar(c, several_apps=several, options=by.options)),
         priority=of.priority,
-        largest_node_bytes=max((size for size in sizes if size is not None), default=None)
-        if None not in sizes
-        else None,
+        largest_node_bytes=placed.largest_bytes,
         injected=injected(of.obj, of.spec, of.pod, by.context),
         nodes=placed.nodes,
         indistinguishable=indistinguishable(placed.nodes, of.some),

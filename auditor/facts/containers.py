@@ -77,8 +77,13 @@ def _with(amounts: dict[str, int], memory: int | None) -> dict[str, int]:
     return others if memory is None else others | {"memory": memory}
 
 
-def container_facts(container: Container, pod: PodView, max_bytes: int | None, mounts: Sequence[str]) -> ContainerFacts:
-    """Return a container's facts; `max_bytes` is its memory.max, `mounts` its writable volumes."""
+def container_facts(
+    container: Container, pod: PodView, number: int, max_bytes: int | None, mounts: Sequence[str]
+) -> ContainerFacts:
+    """Return a container's facts.
+
+    `number` is its place among all of the pod, `max_bytes` its memory.max, `mounts` its writable volumes.
+    """
     requests, limits, unreadable = container.requests, container.limits, container.unreadable
     request, limit = requests.get("memory"), limits.get("memory")
     request_missing, limit_missing = request is None, not limit
@@ -91,7 +96,7 @@ def container_facts(container: Container, pod: PodView, max_bytes: int | None, m
         limit_missing = limit_missing and not _elsewhere("limits.memory", container, level)
     tmpfs = tuple(name for name in mounts if name in pod.tmpfs) if pod.tmpfs else ()
     request_bytes, limit_bytes = _bytes(request), _bytes(limit)
-    on_all = _on_all(container.name, pod.nodes) if pod.nodes else _alone(container, pod)
+    on_all = _on_all(number, pod.nodes) if pod.nodes else _alone(container, pod)
     pages = not (requests.keys() <= _PLAIN)
     in_force = (None, None) if pod.status is None else actuated(container, pod.status)
     heap = _heap(container, pod, max_bytes, request_bytes, limit_bytes)
@@ -158,9 +163,9 @@ _NOTHING = OnAll()
 _AGREED = ("memory_high_bytes", "memory_min_bytes", "memory_low_bytes", "swap_max_bytes", "oom_score_adj")
 
 
-def _on_all(name: str, nodes: Sequence[OnNodes]) -> OnAll:
+def _on_all(number: int, nodes: Sequence[OnNodes]) -> OnAll:
     """Return where all nodes agree on a container, and the nodes that give it the most swap."""
-    views = [(node.words, next(item for item in node.containers if item.name == name)) for node in nodes]
+    views = [(node.words, node.containers[number]) for node in nodes]
     agreed: dict[str, int | None] = {}
     for key in _AGREED:
         values = {getattr(item, key) for _, item in views}

@@ -1,6 +1,7 @@
 """What each kind of node makes of a pod: memory.high, swap, OOM scores, the size of memory volumes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from auditor.facts.record import ContainerOnNodes, OnNodes, VolumeOnNodes
 from auditor.facts.volumes import Surroundings, Volume, mount_size
 from auditor.kube.admission import Pod
 from auditor.kube.memoryqos import container_memory_high, container_protection, pod_memory_high
-from auditor.kube.nodes import Node, NodeGroup, NodeSettings, matches, noswap_supported
+from auditor.kube.nodes import NodeGroup, NodeSettings, matches, noswap_supported
 from auditor.kube.objects import Container, text_or_none
 from auditor.kube.oom import oom_pod, oom_score_adj
 from auditor.kube.swap import swap_max_bytes
@@ -37,17 +38,38 @@ class PodOnNode(msgspec.Struct, frozen=True):
     target: Target
 
 
-def possible_nodes(spec: dict[str, Any], context: Context) -> tuple[tuple[NodeGroup, ...], tuple[Node, ...]]:
-    """Return the kinds of nodes and the nodes that a Linux pod may run on, by nodeSelector and nodeName."""
+class PossibleNodes(msgspec.Struct, frozen=True):
+    """The nodes that a pod may run on."""
+
+    groups: tuple[NodeGroup, ...] = ()
+    """The kinds of nodes among them."""
+    largest_bytes: int | None = None
+    """The largest allocatable memory; None without nodes, or when one does not say."""
+
+
+NOWHERE = PossibleNodes()
+
+
+def possible_nodes(spec: dict[str, Any], context: Context) -> PossibleNodes:
+    """Return the nodes that a Linux pod may run on, by nodeSelector and nodeName."""
     if not context.groups:
-        return (), ()
-    every = tuple(held.value for held in context.nodes)
-    selector, name = texts(spec, "nodeSelector"), text_or_none(spec.get("nodeName"))
-    nodes = tuple(node for node in every if matches(node, selector, name, windows=False))
+        return NOWHERE
+    selector = tuple(sorted(texts(spec, "nodeSelector").items()))
+    return _possible(context, selector, text_or_none(spec.get("nodeName")))
+
+
+# Thousands of pods have few different selectors, and looking at thousands of nodes for each would be quadratic.
+@lru_cache(maxsize=1024)
+def _possible(context: Context, selector: tuple[tuple[str, str], ...], node_name: str | None) -> PossibleNodes:
+    every, wanted = tuple(held.value for held in context.nodes), dict(selector)
+    nodes = tuple(node for node in every if matches(node, wanted, node_name, windows=False))
+    sizes = [node.allocatable_bytes for node in nodes]
+    known = [size for size in sizes if size is not None]
+    largest = max(known, default=None) if len(known) == len(sizes) else None
     if len(nodes) == len(every):
-        return context.groups, nodes
+        return PossibleNodes(context.groups, largest)
     names = {node.name for node in nodes}
-    return tuple(group for group in context.groups if not names.isdisjoint(group.names)), nodes
+    return PossibleNodes(tuple(group for group in context.groups if not names.isdisjoint(group.names)), largest)
 
 
 def on_nodes(of: PodOnNode, groups: Sequence[NodeGroup]) -> tuple[OnNodes, ...]:
@@ -114,10 +136,5 @@ def indistinguishable(found: Sequence[OnNodes], some: Sequence[Container]) -> tu
     if not found:
         return ()
     asking = [container.name for container in some if container.requests.get("memory")]
-    return tuple(
-        name
-        for name in asking
-        if all(
-            item.oom_score_adj == _HIGHEST_BURSTABLE for node in found for item in node.containers if item.name == name
-        )
-    )
+    spared = {item.name for node in found for item in node.containers if item.oom_score_adj != _HIGHEST_BURSTABLE}
+    return tuple(name for name in asking if name not in spared)

@@ -1,6 +1,7 @@
 """Facts about autoscalers: each is held against its target, its namespace and the nodes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -31,6 +32,8 @@ class _Around(msgspec.Struct, frozen=True):
     members: Mapping[Workload, Member]
     node_bytes: tuple[int, ...]
     """Allocatable memory of each node; empty when one does not say."""
+    vertical: Mapping[Workload, Sequence[VerticalAutoscaler]]
+    """The vertical autoscalers of each target, in input order."""
 
     def target(self, autoscaler: HorizontalAutoscaler | VerticalAutoscaler) -> Member | None:
         """Return the workload that an autoscaler acts on, None when it is not in the input."""
@@ -53,7 +56,11 @@ _DEFAULTS = _EMPTY | dict.fromkeys(_LISTS, ())
 def autoscaler_records(context: Context, members: Mapping[Workload, Member]) -> Iterator[tuple[Object, WideRecord]]:
     """Yield each autoscaler with its subjects: a memory metric each, a vertical one as a whole."""
     sizes = [held.value.allocatable_bytes for held in context.nodes]
-    around = _Around(context, members, () if None in sizes else tuple(size for size in sizes if size is not None))
+    known = () if None in sizes else tuple(size for size in sizes if size is not None)
+    vertical: dict[Workload, list[VerticalAutoscaler]] = {}
+    for held in context.vertical:
+        vertical.setdefault(_key(held.value), []).append(held.value)
+    around = _Around(context, members, known, vertical)
     for scaler in context.horizontal:
         yield scaler.object, WideRecord("autoscaler", tuple(_horizontal(scaler.value, around)))
     for held in context.vertical:
@@ -72,7 +79,7 @@ def _horizontal(scaler: HorizontalAutoscaler, around: _Around) -> Iterator[tuple
         else capped(request * scaler.max_replicas),
         "room_pods": room_pods,
         "room": room,
-        "conflicts": _vertical_conflicts(scaler, member, around.context) if scaler.metrics else (),
+        "conflicts": _vertical_conflicts(scaler, member, around) if scaler.metrics else (),
     }
     metrics: Sequence[MemoryMetric | None] = scaler.metrics or (None,)
     for number, metric in enumerate(metrics):
@@ -149,15 +156,13 @@ def _room(member: Member | None, around: _Around) -> tuple[int | None, str | Non
     return min(bounds, default=(None, None))
 
 
-def _vertical_conflicts(scaler: HorizontalAutoscaler, member: Member | None, context: Context) -> tuple[str, ...]:
+def _vertical_conflicts(scaler: HorizontalAutoscaler, member: Member | None, around: _Around) -> tuple[str, ...]:
     """Return the vertical autoscalers that change memory of what a horizontal one measures."""
     names = [c.name for c in member.containers] if member else ["*"]
     return tuple(
-        f"VerticalPodAutoscaler/{held.value.name}"
-        for held in context.vertical
-        if _key(held.value) == _key(scaler)
-        and held.value.mode != "Off"
-        and any(acts_on_memory(held.value, name) for name in names)
+        f"VerticalPodAutoscaler/{other.name}"
+        for other in around.vertical.get(_key(scaler), ())
+        if other.mode != "Off" and any(acts_on_memory(other, name) for name in names)
     )
 
 
@@ -166,14 +171,15 @@ def _vertical(held: Held[VerticalAutoscaler], around: _Around) -> AutoscalerFact
     member = around.target(scaler)
     largest = max((p for p in scaler.policies if _bounded(p)), key=lambda p: p.max_allowed_bytes or 0, default=None)
     outside = next(_outside(scaler, around.context), None)
-    earlier = around.context.vertical[: around.context.vertical.index(held)]
+    same = around.vertical[_key(scaler)]
+    earlier = takewhile(lambda other: other is not scaler, same)
     return AutoscalerFacts(
         **_shared("VerticalPodAutoscaler", scaler, member, around)
         | {
             "min_replicas": scaler.min_replicas,
             "update_mode": scaler.update_mode,
             "mode": scaler.mode,
-            "duplicates": tuple(o.value.name for o in earlier if _key(o.value) == _key(scaler)),
+            "duplicates": tuple(other.name for other in earlier),
             "unbounded_containers": _unbounded(scaler, member),
             "max_allowed_bytes": largest.max_allowed_bytes if largest else None,
             "max_allowed_at": _at(largest, "maxAllowed") if largest else None,

@@ -1,8 +1,8 @@
 """Facts about objects that are judged by themselves: LimitRanges, kubelet configurations, nodes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from auditor.facts.context import Context, Held
+from auditor.facts.context import Context
 from auditor.facts.record import Subject, WideRecord
 from auditor.facts.wide import KubeletFacts, LimitRangeFacts, NodeFacts
 from auditor.kube.kubelet import KubeletConfig, config_refusals, has_memory_eviction, swap_mode
@@ -18,10 +18,11 @@ _CGROUP_V1_REFUSED_SINCE = 35
 def limit_range_records(context: Context) -> Iterator[tuple[Object, WideRecord]]:
     """Yield each LimitRange with its entries."""
     for some in context.limit_ranges.values():
+        earlier: _Earlier = {}
         for held in some:
             parts = []
             for index, item in enumerate(held.value.items):
-                faults = [*contradictions(item), *_repeated(held.value, index), *_contradicted(held, item, some)]
+                faults = [*contradictions(item), *_repeated(held.value, index), *_contradicted(item, earlier)]
                 facts = LimitRangeFacts(
                     name=held.value.name,
                     type=item.type,
@@ -29,7 +30,21 @@ def limit_range_records(context: Context) -> Iterator[tuple[Object, WideRecord]]
                     inconsistent_at=faults[0][1] if faults else None,
                 )
                 parts.append((Subject("limitrange", "", None, ("spec", "limits", index)), facts))
+            for item in held.value.items:
+                for key, default in _defaults(item):
+                    earlier.setdefault(key, {}).setdefault(default, held.value.by)
             yield held.object, WideRecord("limitrange", tuple(parts))
+
+
+_Earlier = dict[str, dict[int, str]]
+"""`default` or `defaultRequest` to each amount of memory that it has in a namespace, with the first that sets it so."""
+
+
+def _defaults(item: LimitRangeItem) -> Iterator[tuple[str, int]]:
+    """Yield what an entry sets as defaults of memory."""
+    for key, amounts in (("default", item.default), ("defaultRequest", item.default_request)):
+        if item.type == "Container" and "memory" in amounts:
+            yield key, amounts["memory"]
 
 
 def _repeated(source: LimitRange, index: int) -> Iterator[tuple[str, str]]:
@@ -39,23 +54,14 @@ def _repeated(source: LimitRange, index: int) -> Iterator[tuple[str, str]]:
         yield f"type {type_} is there twice", "type"
 
 
-def _contradicted(
-    held: Held[LimitRange], item: LimitRangeItem, some: Sequence[Held[LimitRange]]
-) -> Iterator[tuple[str, str]]:
+def _contradicted(item: LimitRangeItem, earlier: _Earlier) -> Iterator[tuple[str, str]]:
     """Yield defaults that an earlier LimitRange of the namespace sets otherwise: which one holds is not determined."""
-    for other in some[: some.index(held)]:
-        for theirs in other.value.items:
-            if item.type != "Container" or theirs.type != "Container":
-                continue
-            for key, own, before in (
-                ("default", item.default.get("memory"), theirs.default.get("memory")),
-                ("defaultRequest", item.default_request.get("memory"), theirs.default_request.get("memory")),
-            ):
-                if own is not None and before is not None and own != before:
-                    words = (
-                        f"{key} {show(own)} is {show(before)} in {other.value.by}, and which holds is not determined"
-                    )
-                    yield words, f"{key}.memory"
+    for key, own in _defaults(item):
+        # One is enough to tell; all pairs would be quadratic.
+        other = next(((amount, by) for amount, by in earlier.get(key, {}).items() if amount != own), None)
+        if other is not None:
+            words = f"{key} {show(own)} is {show(other[0])} in {other[1]}, and which holds is not determined"
+            yield words, f"{key}.memory"
 
 
 def kubelet_records(context: Context, target: Target) -> Iterator[tuple[Object, WideRecord]]:
