@@ -73,6 +73,50 @@ CASES = {
         [("tmpfs-above-memory-limit", "a")],
     ),
     "limits only are legal": ("  containers: [{name: a, resources: {limits: {memory: 64Mi}}}]\n", []),
+    "a heap above the limit is one finding, whatever else it exceeds": (
+        (
+            "  containers:\n  - name: a\n    command: [java, -Xms2g, -Xmx2g, -jar, a.jar]\n"
+            "    resources: {limits: {memory: 1Gi}}\n"
+        ),
+        [("jvm-heap-above-limit", "a")],
+    ),
+    "a heap of all memory is above the limit, not a high percentage": (
+        (
+            "  containers:\n  - name: a\n    command: [java, -XX:MaxRAMPercentage=100, -jar, a.jar]\n"
+            "    resources: {limits: {memory: 1Gi}}\n"
+        ),
+        [("jvm-heap-above-limit", "a")],
+    ),
+    "an old space above the limit has no low headroom besides": (
+        (
+            "  containers:\n  - name: a\n    command: [node, --max-old-space-size=2048, a.js]\n"
+            "    resources: {limits: {memory: 1Gi}}\n"
+        ),
+        [("node-heap-above-limit", "a")],
+    ),
+    "a tiny limit below the request is one finding": (
+        "  containers: [{name: a, resources: {requests: {memory: 64Mi}, limits: {memory: 5Mi}}}]\n",
+        [("memory-limit-below-request", "a")],
+    ),
+    "a tiny limit without a unit is a forgotten unit": (
+        "  containers: [{name: a, resources: {limits: {memory: 512}}}]\n",
+        [("memory-quantity-unit-forgotten", "a")],
+    ),
+    "a volume of nearly the whole limit is ineffective, not a high share besides": (
+        (
+            "  containers:\n  - name: a\n    resources: {limits: {memory: 64Mi}}\n"
+            "    volumeMounts: [{name: v, mountPath: /v}]\n"
+            "  volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 64Mi}}]\n"
+        ),
+        [("tmpfs-size-limit-ineffective", None)],
+    ),
+    "pod-level hugepages that are not their limit are one finding": (
+        (
+            "  resources: {requests: {memory: 64Mi, hugepages-2Mi: 2Mi}, limits: {memory: 64Mi, hugepages-2Mi: 4Mi}}\n"
+            "  containers: [{name: a}]\n"
+        ),
+        [("pod-hugepages-request-limit-mismatch", None)],
+    ),
     "Windows pods have no cgroup to be unlimited": (
         (
             "  os: {name: windows}\n  containers:\n  - {name: a, resources: {limits: {memory: 64Mi}}}\n"
@@ -87,6 +131,52 @@ CASES = {
 def test_one_fact_is_one_finding(tmp_path, case):
     spec, expected = CASES[case]
     assert found(tmp_path, spec) == expected
+
+
+RANGE = """\
+apiVersion: v1
+kind: LimitRange
+metadata: {name: l, namespace: n}
+spec: {limits: [{type: Container, default: {memory: 64Mi}, defaultRequest: {memory: 32Mi}}]}
+---
+"""
+QUOTA = """\
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: q, namespace: n}
+spec: {hard: {requests.memory: 1Gi, limits.memory: 1Gi}}
+---
+"""
+IN_NAMESPACE = {
+    "a default limit below a written request is one finding": (
+        RANGE,
+        "[{name: a, resources: {requests: {memory: 128Mi}}}]",
+        [("limitrange-default-below-request", "a")],
+    ),
+    "what a quota demands is not missing besides": (
+        QUOTA,
+        "[{name: a, resources: {requests: {memory: 128Mi}}}, {name: b, resources: {limits: {memory: 64Mi}}}]",
+        [("quota-requires-memory", "a")],
+    ),
+    "a pod without anything under a quota is refused, not BestEffort besides": (
+        QUOTA,
+        "[{name: a}]",
+        [("quota-requires-memory", "a")],
+    ),
+    "defaults of a LimitRange satisfy a quota and are told": (
+        RANGE + QUOTA,
+        "[{name: a}]",
+        [("limitrange-default-hides-choice", "a")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IN_NAMESPACE)
+def test_one_fact_about_a_namespaced_pod_is_one_finding(tmp_path, case):
+    context, containers, expected = IN_NAMESPACE[case]
+    pod = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: n}}\nspec: {{containers: {containers}}}\n"
+    findings = scan(tmp_path, context + pod)["findings"]
+    assert sorted((item["policy"], item["container"]) for item in findings) == expected
 
 
 def test_a_refusal_of_one_container_does_not_hide_anothers_findings(tmp_path):

@@ -103,7 +103,7 @@ def test_an_autoscaler_is_judged_with_its_target_from_another_file_at_its_metric
     assert (finding["actual_bytes"], finding["expected_bytes"]) == (2 * 2**30, 2 * 2**30)
 
 
-def test_files_given_as_arguments_of_their_own_are_clusters_of_their_own(scan, run, tmp_path):
+def test_files_given_as_arguments_of_their_own_are_clusters_of_their_own(run, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "a" / "web.yaml").write_text(WEB)
@@ -233,10 +233,35 @@ def test_a_workload_that_another_one_of_the_input_owns_is_not_counted_twice(scan
     owned = (
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web-abc12-x\n  namespace: shop\n  ownerReferences:\n"
         "  - {apiVersion: apps/v1, kind: ReplicaSet, name: web-abc12, uid: u, controller: true}\n"
-        "spec:\n  containers:\n  - {name: app, image: app:1, resources: {requests: {memory: 1Gi}, limits: {memory: 1Gi}}}\n"
+        "spec:\n  containers:\n  - {name: app, resources: {requests: {memory: 1Gi}, limits: {memory: 1Gi}}}\n"
     )
     quota = (
         "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q, namespace: shop}\n"
         "spec: {hard: {requests.memory: 2Gi}}\n"
     )
     assert found(scan({"web.yaml": WEB, "pod.yaml": owned, "quota.yaml": quota})) == []
+
+
+def test_a_policy_is_started_edited_and_tested_from_the_command_line(run, tmp_path):
+    started = run("policies", "new", "big-limit", "--folder", "mine")
+    assert (started.returncode, started.stdout) == (
+        0,
+        b"wrote mine/big-limit.yaml; edit it, then run: auditor policies test mine/big-limit.yaml\n",
+    )
+    tested = run("policies", "test", "mine/big-limit.yaml")
+    assert (tested.returncode, tested.stdout) == (0, b"2 passed, 0 failed: 2 examples of 1 policy\n")
+    path = tmp_path / "mine" / "big-limit.yaml"
+    path.write_text(path.read_text().replace("memory limit 2Gi is above", "memory limit 3Gi is above"))
+    failed = run("policies", "test", "mine")
+    assert failed.returncode == 1
+    assert b"-memory limit 3Gi is above 1Gi\n  +memory limit 2Gi is above 1Gi" in failed.stdout
+    assert run("policies", "new", "big-limit", "--folder", "mine").returncode == 2
+    assert b"big-limit" in run("scan", "--policies", "mine", "-", "--output", "text", stdin=BIG).stdout
+
+
+BIG = b"""\
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec: {containers: [{name: a, resources: {limits: {memory: 2Gi}}}]}
+"""

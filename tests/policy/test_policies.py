@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from auditor.docs import ROOT, pages
+from auditor.facts.record import SCOPES
 from auditor.policy.examples import run_examples
 from auditor.policy.keys import schema
 from auditor.policy.load import PolicyError, load_policies, shipped_folder
+from auditor.policy.skeleton import skeleton
 
 POLICIES = load_policies([shipped_folder()])
 IDS = [policy.id for policy in POLICIES]
@@ -267,3 +269,17 @@ def test_a_whole_number_stands_for_a_double_in_a_profile(tmp_path):
 def test_a_bomb_in_a_policy_file_is_a_fault_with_its_place(tmp_path, text):
     with pytest.raises(PolicyError, match=r"big-limit\.yaml:\d+:\d+: "):
         load(tmp_path, text)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_new_policy_of_every_scope_loads_and_passes_its_examples(tmp_path, scope):
+    (tmp_path / "my-policy.yaml").write_text(skeleton("my-policy", scope))
+    (policy,) = load_policies([tmp_path])
+    assert (policy.id, policy.scope) == ("my-policy", scope)
+    assert [outcome.found for outcome in run_examples(policy) if not outcome.passed] == []
+
+
+@pytest.mark.parametrize("name", ["no-limit", "Big", "a_b", ""])
+def test_a_new_policy_needs_an_id_that_reads_as_allow(name):
+    with pytest.raises(ValueError, match=r"allow|hyphens"):
+        skeleton(name, "container")
