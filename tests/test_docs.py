@@ -113,3 +113,9 @@ def test_written_limits_of_the_reader_are_those_of_the_code():
     assert f"deeper than {MAX_DEPTH} levels" in page
     assert f"over {MAX_EXPANDED_NODES:,} nodes" in page
     assert f"over {MAX_FILE_BYTES // 2**20} MiB" in page
+
+
+def test_the_number_of_policies_is_told_right():
+    number = len(list((ROOT / "policies").glob("*/*.yaml")))
+    for name in ("README.md", "CHANGELOG.md"):
+        assert f"{number} policies" in (ROOT / name).read_text().replace("\n", " ")
