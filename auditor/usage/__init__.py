@@ -1,0 +1,1 @@
+"""History of memory use: where it comes from, its table, its statistics."""
