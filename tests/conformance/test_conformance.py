@@ -112,3 +112,15 @@ def test_every_row_is_about_a_pod_or_a_quantity():
 def test_names_are_unique():
     names = [row["name"] for row in ROWS]
     assert len(names) == len(set(names))
+
+
+def test_the_examples_of_the_readme_are_rows():
+    blocks = re.findall(r"```yaml\n(.*?)```", Path(__file__).with_name("README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    assert all(row in ROWS for block in blocks for row in yaml.safe_load(block))
+
+
+def test_the_readme_names_every_key_and_file():
+    readme = Path(__file__).with_name("README.md").read_text()
+    files = {path.name for path in Path(__file__).parent.glob("*.yaml")}
+    assert {name for name in KEYS | QUANTITY_KEYS | files if f"`{name}`" not in readme} == set()
