@@ -35,13 +35,14 @@ def _exact(size: int) -> str | None:
     whole, rest = divmod(size * 10, _STEP**top)
     if rest == 0:
         return _tenths(whole, top)
-    for power in range(top - 1, 0, -1):
+    for power in range(top - 1, 1, -1):
         if size % _STEP**power == 0:
             return f"{size // _STEP**power}{_SUFFIXES[power - 1]}"
+    # Before Ki: who reads 62500Ki wrote 64M.
     for suffix, unit in _DECIMAL:
         if size % unit == 0:
             return f"{size // unit}{suffix}"
-    return None
+    return f"{size // _STEP}Ki" if top > 1 and size % _STEP == 0 else None
 
 
 def _rounded(size: int) -> str:
