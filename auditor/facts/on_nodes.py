@@ -15,9 +15,8 @@ from auditor.kube.nodes import NodeGroup, NodeSettings, matches, noswap_supporte
 from auditor.kube.objects import Container, text_or_none
 from auditor.kube.oom import oom_pod, oom_score_adj
 from auditor.kube.swap import swap_max_bytes
-from auditor.kube.versions import Target
+from auditor.kube.versions import Since, Target
 
-_NOSWAP_SINCE = 31
 _HIGHEST_BURSTABLE = 999
 
 
@@ -65,7 +64,8 @@ def _possible(context: Context, selector: tuple[tuple[str, str], ...], node_name
     nodes = tuple(node for node in every if matches(node, wanted, node_name, windows=False))
     sizes = [node.allocatable_bytes for node in nodes]
     known = [size for size in sizes if size is not None]
-    largest = max(known, default=None) if len(known) == len(sizes) else None
+    unknown = len(known) < len(sizes) or ("Node", "") in context.unread
+    largest = None if unknown else max(known, default=None)
     if len(nodes) == len(every):
         return PossibleNodes(context.groups, largest)
     names = {node.name for node in nodes}
@@ -128,7 +128,7 @@ def swappable_on(found: Sequence[OnNodes], groups: Sequence[NodeGroup]) -> str |
 
 
 def _no_noswap(node: NodeSettings) -> bool:
-    return node.minor < _NOSWAP_SINCE or noswap_supported(node.kernel) is False
+    return node.minor < Since.TMPFS_NOSWAP or noswap_supported(node.kernel) is False
 
 
 def indistinguishable(found: Sequence[OnNodes], some: Sequence[Container]) -> tuple[str, ...]:

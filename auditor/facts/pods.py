@@ -17,7 +17,7 @@ from auditor.kube.qos import qos_obstacles
 from auditor.kube.quantity import capped, show, whole_bytes
 from auditor.kube.resize import PodStatus, pod_limit_with_status, pod_request_with_status
 from auditor.kube.resources import aggregate, init_peak, pod_limit, pod_request, running
-from auditor.kube.versions import Target
+from auditor.kube.versions import Since, Target
 from auditor.sources.model import Object
 
 
@@ -161,7 +161,7 @@ def _unsupported(pod: Pod, spec: dict[str, Any], target: Target) -> str | None:
     if not isinstance(raw, dict) or not any(entry.name == "memory" for entry in pod.pod_entries.entries):
         return None
     if pod.pod_level is None:
-        if target.minor < _POD_LEVEL_SINCE:
+        if target.minor < Since.POD_LEVEL_KNOWN:
             return f"Kubernetes {target.version} does not know pod-level resources and drops them"
         return f"the feature gate PodLevelResources is off in Kubernetes {target.version}, which drops them"
     if not pod.windows:
@@ -199,7 +199,6 @@ def tmpfs_total(volumes: Sequence[Volume], written: set[str]) -> int | None:
 
 
 _ONE_BY_DEFAULT = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"))
-_POD_LEVEL_SINCE = 32
 _MAX_INT32 = 2**31 - 1
 _OWN_GROUPS = frozenset(("", "apps", "extensions", "batch"))
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from auditor.facts.context import Context
 from auditor.facts.record import Subject, WideRecord
 from auditor.facts.wide import KubeletFacts, LimitRangeFacts, NodeFacts
-from auditor.kube.kubelet import KubeletConfig, config_refusals, has_memory_eviction, swap_mode
+from auditor.kube.kubelet import KubeletConfig, has_memory_eviction, swap_mode
+from auditor.kube.kubelet_refusals import config_refusals
 from auditor.kube.limitrange import LimitRange, LimitRangeItem, contradictions
 from auditor.kube.nodes import Node
 from auditor.kube.quantity import show
-from auditor.kube.versions import Target
+from auditor.kube.versions import Since, Target
 from auditor.sources.model import Object
-
-_CGROUP_V1_REFUSED_SINCE = 35
 
 
 def limit_range_records(context: Context) -> Iterator[tuple[Object, WideRecord]]:
@@ -81,7 +80,7 @@ def _kubelet(config: KubeletConfig, target: Target) -> KubeletFacts:
         kube_reserved_bytes=config.kube_reserved_bytes,
         system_reserved_bytes=config.system_reserved_bytes,
         memory_throttling_factor=config.memory_throttling_factor,
-        tolerates_cgroup_v1=config.fail_cgroup_v1 is False and target.minor >= _CGROUP_V1_REFUSED_SINCE,
+        tolerates_cgroup_v1=config.fail_cgroup_v1 is False and target.minor >= Since.CGROUP_V1_REFUSED,
         refusals=config_refusals(config, target),
     )
 

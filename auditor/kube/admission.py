@@ -87,13 +87,16 @@ def admit(  # noqa: PLR0913 - a pod, and what its namespace and cluster hold
     quotas: Sequence[Quota] = (),
     *,
     default_class: str = "",
+    defaults_known: bool = True,
 ) -> Pod:
     """Return a pod spec as admitted; `overheads` maps the RuntimeClasses that are known to their podFixed.
 
     Quotas are held against this pod alone, as if nothing else used them. `default_class` is the PriorityClass that a
-    pod without one gets.
+    pod without one gets. Without `defaults_known` a LimitRange that cannot be read may fill what is not set.
     """
     containers, faults = read_containers(spec, sidecars=rules.sidecars)
+    if not defaults_known:
+        containers = [_with_unknown_defaults(container) for container in containers]
     events: list[Event] = []
     pod_level, level_entries = _pod_level(spec, rules, faults)
     overhead, overhead_entries = _overhead(spec, overheads, events, faults)
@@ -217,6 +220,16 @@ def _overhead(
         amounts = ", ".join(f"{key} {show(amount)}" for key, amount in given.items())
         events.append(Event(f"RuntimeClass {name}", False, f"set overhead to {amounts}"))
     return given, read
+
+
+def _with_unknown_defaults(container: Container) -> Container:
+    """Return the container with each amount of memory that it does not set as not readable."""
+    if container.type == "ephemeral":
+        return container
+    blocks = (("requests", container.requests), ("limits", container.limits))
+    missing = [f"{block}.memory" for block, amounts in blocks if "memory" not in amounts]
+    more = tuple(entry for entry in missing if entry not in container.unreadable)
+    return msgspec.structs.replace(container, unreadable=container.unreadable + more) if more else container
 
 
 def _limit_ranges(

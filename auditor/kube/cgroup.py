@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from auditor.kube.objects import Container, Resources
 from auditor.kube.quantity import whole_bytes
-
-_EACH_BY_ITSELF_SINCE = 37
+from auditor.kube.versions import Since
 
 
 def pod_memory_max(
@@ -30,7 +29,7 @@ def _all_limited(containers: Sequence[Container], minor: int) -> bool:
     NOTE: up to 1.36 the limits of sidecars are added to those of the init containers and sidecars after them before
     they are looked at, so that one without a limit behind a limited sidecar counts as limited.
     """
-    if minor >= _EACH_BY_ITSELF_SINCE:
+    if minor >= Since.LIMITS_COUNTED_ONE_BY_ONE:
         return all(container.limits.get("memory") for container in containers)
     before = 0
     for container in containers:

@@ -1,4 +1,4 @@
-"""The kubelet's configuration file: what of it decides memory, what it leaves for pods, and what it refuses.
+"""The kubelet's configuration file: what of it decides memory, and what it leaves for pods.
 
 Source: k8s.io/kubelet/config/v1beta1/types.go, cmd/kubelet/app/server.go, pkg/kubelet/apis/config (defaults.go,
 validation.go), pkg/kubelet/eviction/helpers.go, pkg/kubelet/cm and nodestatus/setters.go of 1.28 to 1.37.
@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from auditor.kube.objects import Fault, kind_word
-from auditor.kube.quantity import FORMAT_ERROR, QuantityError, parse, text_of
-from auditor.kube.versions import NEWEST, Target, VersionError, parse_target
+from auditor.kube.quantity import FORMAT_ERROR, QuantityError, parse
+from auditor.kube.versions import NEWEST, Since, Target, VersionError, parse_target
 
 Pairs = tuple[tuple[str, str], ...]
 """A map of texts as written, sorted by key."""
@@ -23,20 +23,7 @@ DEFAULT_EVICTION_HARD_MEMORY = "100Mi"
 """pkg/kubelet/eviction/defaults_linux.go."""
 
 _MEMORY = "memory.available"
-_SIGNALS = {
-    "memory.available": 28,
-    "allocatableMemory.available": 28,
-    "nodefs.available": 28,
-    "nodefs.inodesFree": 28,
-    "imagefs.available": 28,
-    "imagefs.inodesFree": 28,
-    "pid.available": 28,
-    "containerfs.available": 29,
-    "containerfs.inodesFree": 29,
-}
 _RESERVABLE = frozenset(("cpu", "memory", "ephemeral-storage", "pid"))
-_MERGE_SINCE = 33
-_FORMER_FACTOR = 0.9
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _FLOAT32_MAX = 3.4028235677973366e38
 
@@ -286,7 +273,7 @@ def _hard_memory(config: KubeletConfig, minor: int) -> str | None:
     """Return the text of evictionHard's memory.available in force; None when there is none."""
     if config.eviction_hard is None:
         return DEFAULT_EVICTION_HARD_MEMORY
-    merged = config.merge_default_eviction_settings and minor >= _MERGE_SINCE
+    merged = config.merge_default_eviction_settings and minor >= Since.EVICTION_DEFAULTS_MERGED
     default = DEFAULT_EVICTION_HARD_MEMORY if merged else None
     return next((text for signal, text in config.eviction_hard if signal == _MEMORY), default)
 
@@ -305,7 +292,7 @@ def eviction_hard_bytes(config: KubeletConfig, capacity_bytes: int, *, minor: in
 def has_memory_eviction(config: KubeletConfig, *, minor: int = NEWEST) -> bool:
     """Return whether a hard threshold for memory.available is in force.
 
-    A soft one does not count: it waits. A text that the kubelet refuses counts, see `config_refusals`.
+    A soft one does not count: it waits. A text that the kubelet refuses counts, see `kubelet_refusals.config_refusals`.
     """
     text = _hard_memory(config, minor)
     if text is None:
@@ -354,24 +341,25 @@ def memory_available_bytes(
 
 def cgroup_v1_refused(config: KubeletConfig | None, minor: int) -> bool:
     """Return whether the kubelet refuses to start on cgroup v1; None: the defaults (failCgroupV1, true since 1.35)."""
-    if minor < 31:
+    if minor < Since.FAIL_CGROUP_V1:
         return False
     written = config.fail_cgroup_v1 if config is not None else None
-    return minor >= 35 if written is None else written
+    return minor >= Since.CGROUP_V1_REFUSED if written is None else written
 
 
 @lru_cache(maxsize=256)
 def kubelet_target(config: KubeletConfig | None, target: Target, minor: int) -> Target:
     """Return the version and gates of a kubelet: its configuration decides before `target`.
 
-    Gates that this version does not know, or has locked otherwise, are left out: see `config_refusals`.
+    Gates that this version does not know, or has locked otherwise, are left out: see `kubelet_refusals.config_refusals`.
     """
     gates = dict(target.gates)
     gates.update(config.feature_gates if config is not None else ())
-    return Target(minor, tuple(sorted((name, on) for name, on in gates.items() if _settable(name, minor, on=on))))
+    return Target(minor, tuple(sorted((name, on) for name, on in gates.items() if settable(name, minor, on=on))))
 
 
-def _settable(name: str, minor: int, *, on: bool) -> bool:
+def settable(name: str, minor: int, *, on: bool) -> bool:
+    """Return whether a kubelet of a version takes a gate: it knows it and has not locked it otherwise."""
     try:
         parse_target(f"1.{min(minor, NEWEST)}", [f"{name}={on}"])
     except VersionError:
@@ -391,91 +379,4 @@ def swap_mode(config: KubeletConfig, target: Target) -> str:
         return "NoSwap"
     if config.swap_behavior == "LimitedSwap":
         return "LimitedSwap"
-    return "UnlimitedSwap" if target.minor < 30 else "NoSwap"
-
-
-def config_refusals(config: KubeletConfig, target: Target, *, capacity_bytes: int | None = None) -> tuple[str, ...]:
-    """Return why the kubelet does not start with a configuration, in its own words; empty when it starts.
-
-    Only what decides memory is looked at. `capacity_bytes`: the node's, None when it is not known.
-    """
-    found = _gate_refusals(config, target)
-    gates = kubelet_target(config, target, target.minor)
-    found += _swap_refusals(config, gates)
-    found += _memory_qos_refusals(config, gates)
-    found += _eviction_refusals(config, target.minor)
-    found += config.problems
-    if capacity_bytes is not None:
-        reserved = reserved_bytes(config) + eviction_hard_bytes(config, capacity_bytes, minor=target.minor)
-        if reserved > capacity_bytes:
-            words = f'Resource "memory" has a reservation of {reserved} but capacity of {capacity_bytes}.'
-            found.append(f"invalid Node Allocatable configuration. {words} Expected capacity >= reservation.")
-    return tuple(found)
-
-
-def _gate_refusals(config: KubeletConfig, target: Target) -> list[str]:
-    """Return what is wrong with gates that are known here; of others nothing can be said."""
-    found = []
-    for name, on in config.feature_gates:
-        try:
-            Target().enabled(name)
-        except KeyError:
-            continue
-        if _settable(name, target.minor, on=on):
-            continue
-        if _settable(name, target.minor, on=not on):
-            wanted, locked = str(on).lower(), str(not on).lower()
-            found.append(f"cannot set feature gate {name} to {wanted}, feature is locked to {locked}")
-        else:
-            found.append(f"unrecognized feature gate: {name}")
-    return found
-
-
-def _swap_refusals(config: KubeletConfig, gates: Target) -> list[str]:
-    written = config.swap_behavior
-    if not written:
-        return []
-    if not gates.enabled("NodeSwap"):
-        words = "memorySwap.swapBehavior cannot be set when NodeSwap feature flag is disabled"
-        return [f"invalid configuration: {words}"]
-    other, tail = ("NoSwap", '"LimitedSwap" or "NoSwap"')
-    if gates.minor < 30:
-        other, tail = "UnlimitedSwap", '"LimitedSwap", or "UnlimitedSwap"'
-    if written in ("LimitedSwap", other):
-        return []
-    return [f'invalid configuration: memorySwap.swapBehavior "{written}" must be one of: "", {tail}']
-
-
-def _memory_qos_refusals(config: KubeletConfig, gates: Target) -> list[str]:
-    found = []
-    factor, policy, on = config.memory_throttling_factor, config.memory_reservation_policy, gates.enabled("MemoryQoS")
-    if gates.minor >= 37 and not on and factor is not None and factor != _FORMER_FACTOR:
-        found.append("memoryThrottlingFactor must not be set when MemoryQoS feature gate is disabled")
-    if factor is not None and not 0 < factor <= 1:
-        found.append(f"memoryThrottlingFactor {text_of(factor)} must be greater than 0 and less than or equal to 1.0")
-    if gates.minor >= 36 and policy:
-        if policy == "TieredReservation" and not on:
-            found.append(f'memoryReservationPolicy "{policy}" requires MemoryQoS feature gate to be enabled')
-        if policy not in ("None", "TieredReservation"):
-            valid = 'Valid options are "None" or "TieredReservation"'
-            found.append(f'option "{policy}" specified for memoryReservationPolicy. {valid}')
-    return [f"invalid configuration: {words}" for words in found]
-
-
-def _eviction_refusals(config: KubeletConfig, minor: int) -> list[str]:
-    found = []
-    for signal, text in (config.eviction_hard or ()) + (config.eviction_soft or ()):
-        threshold = parse_threshold(signal, text)
-        if _SIGNALS.get(signal, NEWEST + 1) > minor:
-            found.append(f"unsupported eviction signal {signal}")
-        elif isinstance(threshold, str):
-            found.append(threshold)
-    found += [
-        f"unsupported eviction signal {signal}"
-        for signal in config.eviction_soft_grace
-        if _SIGNALS.get(signal, NEWEST + 1) > minor
-    ]
-    for signal, text in config.eviction_soft or ():
-        if parse_threshold(signal, text) is not None and signal not in config.eviction_soft_grace:
-            found.append(f"grace period must be specified for the soft eviction threshold {signal}")
-    return found
+    return "UnlimitedSwap" if target.minor < Since.UNLIMITED_SWAP_GONE else "NoSwap"

@@ -13,13 +13,10 @@ from auditor.kube.nodes import NodeSettings
 from auditor.kube.objects import Container, Resources
 from auditor.kube.quantity import whole_bytes
 from auditor.kube.resources import counted
-from auditor.kube.versions import Target
+from auditor.kube.versions import Since, Target
 
 DEFAULT_FACTOR = 0.9
 """memoryThrottlingFactor up to 1.36 where it is not set (defaults.go); since 1.37 there is none."""
-
-_POD_HIGH_SINCE = 37
-_POLICY_SINCE = 36
 
 
 class Protection(NamedTuple):
@@ -48,7 +45,7 @@ def container_memory_high(
     if factor is None or _unreadable(container):
         return None
     request, limit = _bytes(container.requests.get("memory")), _bytes(container.limits.get("memory"))
-    if request == limit and (request != 0 or node.minor < _POD_HIGH_SINCE):
+    if request == limit and (request != 0 or node.minor < Since.POD_MEMORY_HIGH):
         return None
     if limit == 0 and pod_level is not None and _pod_throttles(pod_level, node, target):
         return None
@@ -70,7 +67,7 @@ def pod_memory_high(  # noqa: PLR0913 - a pod, its node and its version
     limit. Request and limit are those of the pod with its overhead; None is absent. The formula is the container's.
     """
     factor = _factor(node, target)
-    if factor is None or node.minor < _POD_HIGH_SINCE or pod_level is None or not _pod_level_on(node, target):
+    if factor is None or node.minor < Since.POD_MEMORY_HIGH or pod_level is None or not _pod_level_on(node, target):
         return None
     if not (pod_level.requests or pod_level.limits) or any(entry.endswith(".memory") for entry in pod_level.unreadable):
         return None
@@ -93,7 +90,7 @@ def container_protection(container: Container, qos: str | None, *, node: NodeSet
     if not _on(node, target) or "requests.memory" in container.unreadable:
         return _NOTHING
     request = _bytes(container.requests.get("memory"))
-    if node.minor < _POLICY_SINCE:
+    if node.minor < Since.RESERVATION_POLICY:
         return Protection(request or None, None)
     return _tiered(request, qos) if request and _has_policy(node) else Protection(0, 0)
 
@@ -107,7 +104,7 @@ def pod_protection(request_milli: int | None, qos: str | None, *, node: NodeSett
     request = _bytes(request_milli)
     if not request or not _on(node, target):
         return _NOTHING
-    if node.minor < _POLICY_SINCE:
+    if node.minor < Since.RESERVATION_POLICY:
         return Protection(request, None)
     return _tiered(request, qos) if _has_policy(node) else _NOTHING
 
@@ -131,7 +128,7 @@ def _on(node: NodeSettings, target: Target) -> bool:
 def _pod_throttles(pod_level: Resources, node: NodeSettings, target: Target) -> bool:
     """Return whether memory.high of the pod's cgroup takes the place of a container's; true too if it may."""
     limited = bool(pod_level.limits.get("memory")) or "limits.memory" in pod_level.unreadable
-    return limited and node.minor >= _POD_HIGH_SINCE and _pod_level_on(node, target)
+    return limited and node.minor >= Since.POD_MEMORY_HIGH and _pod_level_on(node, target)
 
 
 def _pod_level_on(node: NodeSettings, target: Target) -> bool:
@@ -144,7 +141,7 @@ def _factor(node: NodeSettings, target: Target) -> float | None:
         return None
     factor = node.config.memory_throttling_factor
     if factor is None:
-        return DEFAULT_FACTOR if node.minor < _POD_HIGH_SINCE else None
+        return DEFAULT_FACTOR if node.minor < Since.POD_MEMORY_HIGH else None
     return factor if 0 < factor <= 1 else None
 
 

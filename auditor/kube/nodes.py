@@ -12,11 +12,11 @@ import msgspec
 from auditor.kube.kubelet import KubeletConfig, node_allocatable_bytes
 from auditor.kube.objects import Amounts, Fault, Path, kind_word, read_amounts, text_or_none
 from auditor.kube.quantity import MAX_BYTES, capped
+from auditor.kube.versions import Since
 
 NOSWAP_KERNEL = (6, 4)
 """pkg/util/kernel/constants.go, TmpfsNoswapSupportKernelVersion."""
 
-_SWAP_REPORTED_SINCE = 33
 _NAMES_SHOWN = 3
 _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})", re.ASCII)
 
@@ -239,7 +239,7 @@ def _settings(node: Node | None, config: KubeletConfig | None, default_minor: in
     allocatable, swap = node.allocatable_bytes, node.swap_capacity_bytes
     if allocatable is None and node.capacity_bytes is not None and config is not None:
         allocatable = node_allocatable_bytes(node.capacity_bytes, config, node.hugepages_capacity_bytes, minor=minor)
-    if swap is None and node.kubelet_minor is not None and node.kubelet_minor >= _SWAP_REPORTED_SINCE:
+    if swap is None and node.kubelet_minor is not None and node.kubelet_minor >= Since.SWAP_CAPACITY_REPORTED:
         swap = 0
     return NodeSettings(
         node.capacity_bytes, allocatable, swap, node.hugepages_capacity_bytes, node.kernel, minor, config

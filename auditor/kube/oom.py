@@ -7,13 +7,12 @@ import msgspec
 from auditor.kube.objects import Container, Resources
 from auditor.kube.quantity import whole_bytes
 from auditor.kube.resources import aggregate
+from auditor.kube.versions import Since
 
 _GUARANTEED = -997
 _BEST_EFFORT = 1000
 _LOWEST_BURSTABLE = 3
 _HIGHEST_BURSTABLE = 999
-# policy.go of v1.32.0 has the rule for sidecars, that of v1.31.0 does not; SidecarContainers is on in both.
-_SIDECARS_SINCE = 32
 
 
 class OomPod(msgspec.Struct, frozen=True):
@@ -46,7 +45,7 @@ def oom_pod(  # noqa: PLR0913 - a pod, its node and its version
         rest = _bytes(pod_request) - _bytes(aggregate(containers, "requests", "memory") or 0)
         share = max(rest, 0) // len(containers)
     smallest = min((_bytes(c.requests.get("memory", 0)) for c in containers if c.type == "app"), default=0)
-    return OomPod(qos, node_critical, capacity_bytes, share, smallest, minor >= _SIDECARS_SINCE)
+    return OomPod(qos, node_critical, capacity_bytes, share, smallest, minor >= Since.SIDECAR_SCORES)
 
 
 def oom_score_adj(container: Container, pod: OomPod) -> int | None:

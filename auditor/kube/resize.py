@@ -11,6 +11,7 @@ import msgspec
 
 from auditor.kube.objects import Amounts, Container, Fault, Resources, read_amounts
 from auditor.kube.resources import aggregate, pod_limit, pod_request
+from auditor.kube.versions import Since
 
 
 class StatusResources(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ class PodStatus(msgspec.Struct, frozen=True):
 
     def hopeless(self, minor: int) -> bool:
         """Return whether a version takes the resize as infeasible: up to 1.32 by `resize`, then by the condition."""
-        return self.resize == "Infeasible" if minor <= 32 else self.infeasible
+        return self.resize == "Infeasible" if minor < Since.RESIZE_CONDITIONS else self.infeasible
 
 
 def read_status(status: object) -> PodStatus | None:
@@ -129,7 +130,7 @@ def pod_request_with_status(  # noqa: PLR0913 - a pod, its status and the versio
     if status is None:
         return pod_request(containers, pod_level, overhead, key)
     hopeless, own = status.hopeless(minor), status.resources if pod_level_resize else None
-    if minor >= 37:
+    if minor >= Since.RESIZE_MAX_OF_SUMS:
         amount = _largest_request(containers, status, own, key, hopeless=hopeless)
     else:
         amount = aggregate([_merged(container, status, minor) for container in containers], "requests", key)
@@ -159,14 +160,14 @@ def pod_limit_with_status(  # noqa: PLR0913 - a pod, its status and the version
     if status is None:
         return pod_limit(containers, pod_level, overhead, key)
     hopeless, own = status.hopeless(minor), status.resources if pod_level_resize else None
-    if minor >= 37:
+    if minor >= Since.RESIZE_MAX_OF_SUMS:
         amount = _largest_limit(containers, status, own, key, hopeless=hopeless)
     else:
         amount = aggregate([_merged(container, status, minor) for container in containers], "limits", key)
     if pod_level is not None and (pod_level.requests or pod_level.limits):
         level = pod_level.limits
         # NOTE: up to 1.36 the spec's limits stay after an infeasible resize if the status has none.
-        if own is not None and (minor >= 37 or not hopeless or own.limits is not None):
+        if own is not None and (minor >= Since.RESIZE_MAX_OF_SUMS or not hopeless or own.limits is not None):
             level = _level(level, (own.limits,), minor, hopeless=hopeless)
         amount = level.get(key, amount)
     return amount + overhead.get(key, 0) if amount else amount
@@ -265,15 +266,15 @@ def _merged(container: Container, status: PodStatus, minor: int) -> Container:
     and limits are the spec's; 1.32 takes the actuated ones alone, later versions both.
     """
     entry = status.containers.get(container.name)
-    if entry is None or container.type not in (("app",) if minor <= 32 else ("app", "sidecar")):
+    if entry is None or container.type not in (("app",) if minor < Since.RESIZE_CONDITIONS else ("app", "sidecar")):
         return container
     hopeless, actual = status.hopeless(minor), entry.resources
-    if minor <= 31:
+    if minor < Since.RESIZE_FROM_ACTUATED:
         requests = _largest(None if hopeless else container.requests, entry.allocated)
         return msgspec.structs.replace(container, requests=requests)
     if actual is None:
         return container
-    allocated = None if minor <= 32 else entry.allocated
+    allocated = None if minor < Since.RESIZE_CONDITIONS else entry.allocated
     return msgspec.structs.replace(
         container,
         requests=_largest(None if hopeless else container.requests, actual.requests, allocated),
@@ -287,7 +288,7 @@ def _level(spec: Amounts, parts: Sequence[Amounts | None], minor: int, *, hopele
     NOTE: up to 1.36 only keys of the spec count, and one that is nowhere else then counts as zero.
     """
     largest = _largest(None if hopeless else spec, *parts)
-    return largest if minor >= 37 else {key: largest.get(key, 0) for key in spec}
+    return largest if minor >= Since.RESIZE_MAX_OF_SUMS else {key: largest.get(key, 0) for key in spec}
 
 
 def _largest(*parts: Amounts | None) -> Amounts:

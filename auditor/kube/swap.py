@@ -7,10 +7,7 @@ GetContainerSwapBehavior, calcSwapForBurstablePods) of 1.28 to 1.37; KEP-2400.
 from auditor.kube.kubelet import kubelet_target, swap_mode
 from auditor.kube.nodes import NodeSettings
 from auditor.kube.objects import Container
-from auditor.kube.versions import Target
-
-_CRITICAL_SINCE = 31
-_CONTROLLER_SINCE = 29
+from auditor.kube.versions import Since, Target
 
 
 def swap_max_bytes(
@@ -30,12 +27,16 @@ def swap_max_bytes(
     `critical`: a static or mirror pod, or a priority of 2,000,000,000 and more.
     """
     config = node.config
-    if config is None or node.cgroup_version != 2 or (not node.swap_controller and node.minor >= _CONTROLLER_SINCE):
+    if (
+        config is None
+        or node.cgroup_version != 2
+        or (not node.swap_controller and node.minor >= Since.SWAP_CONTROLLER_ASKED)
+    ):
         return None
     mode = swap_mode(config, kubelet_target(config, target, node.minor))
     if mode == "UnlimitedSwap":
         return None
-    if mode != "LimitedSwap" or (critical and node.minor >= _CRITICAL_SINCE):
+    if mode != "LimitedSwap" or (critical and node.minor >= Since.CRITICAL_PODS_WITHOUT_SWAP):
         return 0
     if qos is not None and qos != "Burstable":
         return 0

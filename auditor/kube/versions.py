@@ -43,6 +43,45 @@ _GONE_SINCE = {
     "PodOverhead": 37,
     "HugePageStorageMediumSize": 37,
 }
+
+
+class Since:
+    """What changed without a gate: the first minor version that does so. Read in the source of both versions."""
+
+    SWAP_CONTROLLER_ASKED = 29
+    """The kubelet looks whether there is a swap controller before it writes swap limits (kuberuntime)."""
+    UNLIMITED_SWAP_GONE = 30
+    """UnlimitedSwap is refused, and an empty swapBehavior means NoSwap (KEP-2400)."""
+    CRITICAL_PODS_WITHOUT_SWAP = 31
+    """Critical, static and mirror pods get no swap (kuberuntime)."""
+    TMPFS_NOSWAP = 31
+    """Memory volumes are mounted with noswap where the kernel has it (emptydir)."""
+    FAIL_CGROUP_V1 = 31
+    """failCgroupV1 is known (kubelet configuration)."""
+    RESIZE_FROM_ACTUATED = 32
+    """Sums take the actuated resources of a status, not the allocated requests (component-helpers)."""
+    SIDECAR_SCORES = 32
+    """A sidecar is at most as likely an OOM victim as the app container with the smallest request (qos/policy.go)."""
+    POD_LEVEL_KNOWN = 32
+    """spec.resources is a field, behind PodLevelResources (KEP-2837)."""
+    RESIZE_CONDITIONS = 33
+    """The PodResizePending condition tells an infeasible resize, and sidecars count in sums (component-helpers)."""
+    EVICTION_DEFAULTS_MERGED = 33
+    """mergeDefaultEvictionSettings is known (kubelet configuration)."""
+    SWAP_CAPACITY_REPORTED = 33
+    """status.nodeInfo.swap.capacity is written (nodestatus/setters.go)."""
+    CGROUP_V1_REFUSED = 35
+    """failCgroupV1 is true by default (kubelet configuration)."""
+    RESERVATION_POLICY = 36
+    """memoryReservationPolicy decides memory.min and memory.low; before, requests do (KEP-2570)."""
+    POD_MEMORY_HIGH = 37
+    """memory.high at pod level, no default factor, and a factor without the gate is refused (KEP-2570)."""
+    LIMITS_COUNTED_ONE_BY_ONE = 37
+    """ResourceConfigForPod asks each container's own limit, not one with those of earlier sidecars (cm)."""
+    RESIZE_MAX_OF_SUMS = 37
+    """Sums are the largest of three sums, not sums of the largest of three (component-helpers)."""
+
+
 _VERSION = re.compile(r"v?([0-9]{1,3})\.([0-9]{1,4})(?:\.[0-9]+)?(?:[-+.][0-9A-Za-z.+-]*)?", re.ASCII)
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))  # strconv.ParseBool
 _FALSE = frozenset(("0", "f", "F", "false", "FALSE", "False"))

@@ -8,7 +8,6 @@ from auditor.kube.kubelet import (
     KubeletConfig,
     Threshold,
     cgroup_v1_refused,
-    config_refusals,
     configz,
     eviction_hard_bytes,
     has_memory_eviction,
@@ -20,6 +19,7 @@ from auditor.kube.kubelet import (
     read_kubelet_config,
     swap_mode,
 )
+from auditor.kube.kubelet_refusals import config_refusals
 from auditor.kube.objects import Fault
 from auditor.kube.versions import Target, parse_target
 
