@@ -292,7 +292,7 @@ def eviction_hard_bytes(config: KubeletConfig, capacity_bytes: int, *, minor: in
 def has_memory_eviction(config: KubeletConfig, *, minor: int = NEWEST) -> bool:
     """Return whether a hard threshold for memory.available is in force.
 
-    A soft one does not count: it waits. A text that the kubelet refuses counts, see `kubelet_refusals.config_refusals`.
+    A soft one does not count: it waits. A text that the kubelet refuses counts, see `config_refusals`.
     """
     text = _hard_memory(config, minor)
     if text is None:
@@ -351,7 +351,7 @@ def cgroup_v1_refused(config: KubeletConfig | None, minor: int) -> bool:
 def kubelet_target(config: KubeletConfig | None, target: Target, minor: int) -> Target:
     """Return the version and gates of a kubelet: its configuration decides before `target`.
 
-    Gates that this version does not know, or has locked otherwise, are left out: see `kubelet_refusals.config_refusals`.
+    Gates that this version does not know, or has locked otherwise, are left out: see `config_refusals`.
     """
     gates = dict(target.gates)
     gates.update(config.feature_gates if config is not None else ())
