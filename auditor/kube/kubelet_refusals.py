@@ -13,7 +13,7 @@ from auditor.kube.kubelet import (
     settable,
 )
 from auditor.kube.quantity import text_of
-from auditor.kube.versions import Since, Target
+from auditor.kube.versions import NEWEST, Since, Target
 
 _SIGNALS = {
     "memory.available": 28,
