@@ -22,7 +22,7 @@ from auditor.identity import fingerprint, parse_path, path_text
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Fired, Program
-from auditor.sources.comments import own_comments
+from auditor.sources.comments import object_lines, own_comments
 from auditor.sources.model import Comment, Object
 from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive, waiver_notes
 from auditor.yielding import without_yielding
@@ -204,7 +204,8 @@ class _FileWaivers:
 
 def _left_to_workloads(objects: Sequence[Object]) -> list[Comment]:
     """Return the comments of a file without those that belong to objects around the pods, which are judged later."""
-    elsewhere = {c for obj in objects if is_context(obj) for c in own_comments(obj, objects)}
+    lines = object_lines(objects)
+    elsewhere = {c for obj in objects if is_context(obj) for c in own_comments(obj, lines)}
     return [comment for comment in objects[0].comments if comment not in elsewhere]
 
 

@@ -22,7 +22,7 @@ from auditor.config import ConfigError
 from auditor.engine import Judge, Judged, Plan
 from auditor.facts.context import Context, is_context, without_namespace
 from auditor.findings import Skipped
-from auditor.sources.comments import own_comments
+from auditor.sources.comments import object_lines, own_comments
 from auditor.sources.model import InputFile, Object
 from auditor.sources.places import with_kept_places
 from auditor.sources.read import CONTEXT_PATTERN, ReadOptions, file_bytes, read_file
@@ -110,24 +110,25 @@ def _context_batch(files: Sequence[InputFile]) -> bytes:
         if content is None or not CONTEXT_PATTERN.search(content):
             continue
         objects = read_file(replace(file, content=content), task.read).objects
-        found.extend((file.root, _alone(obj, objects)) for obj in objects if is_context(obj))
+        lines = object_lines(objects)
+        found.extend((file.root, _alone(obj, lines)) for obj in objects if is_context(obj))
     return pickle.dumps(found)
 
 
-def _alone(obj: Object, objects: Sequence[Object]) -> Object:
+def _alone(obj: Object, lines: Sequence[int]) -> Object:
     """Return a context object without its text, with the places and comments that it needs by itself."""
-    # A Node's status lists every image.
-    keys = tuple(obj.data) if obj.kind == "KubeletConfiguration" else ("spec",)
-    kept = with_kept_places(obj, () if obj.kind in _PLACELESS else keys)
-    return replace(kept, comments=own_comments(obj, objects), data=_needed(obj))
+    obj = replace(obj, data=_needed(obj))
+    keys = tuple(obj.data) if obj.kind in _FLAT else _PLACED.get(obj.kind, ("spec",))
+    return replace(with_kept_places(obj, keys), comments=own_comments(obj, lines))
 
 
-_PLACELESS = frozenset(("ConfigMap", "Node", "Namespace", "RuntimeClass", "PriorityClass"))
+_FLAT = frozenset(("KubeletConfiguration", "PriorityClass", "RuntimeClass"))
+_PLACED = {"ConfigMap": (), "Namespace": (), "Node": ("status",)}
 _NODE_STATUS = ("capacity", "allocatable", "nodeInfo")
 
 
 def _needed(obj: Object) -> dict[str, Any]:
-    """Return the data of a Node without what makes it large: images, conditions, volumes."""
+    """Return the data of a Node without what makes its status large: images, conditions, volumes."""
     status = obj.data.get("status")
     if obj.kind != "Node" or not isinstance(status, dict):
         return obj.data

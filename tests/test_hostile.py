@@ -12,20 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.config import Config, Selection
 from auditor.engine import Judge, Judged, Plan, assemble
 from auditor.expressions.cel import Compiled
+from auditor.facts import on_nodes
+from auditor.facts.build import build_record
 from auditor.facts.context import Context, is_context
 from auditor.facts.options import FactOptions
 from auditor.facts.surroundings import wide_records
 from auditor.findings import Report
+from auditor.kube.nodes import Node, matches
 from auditor.kube.versions import parse_target
 from auditor.policy.load import load_policies, shipped_folder
 from auditor.reports import FORMATS
 from auditor.reports.facts import render_json, render_table
+from auditor.sources.comments import object_lines
 from auditor.sources.model import InputFile
 from auditor.sources.read import ReadOptions, read_bytes
 from auditor.workers import Task, _alone, judge_file
@@ -59,7 +64,7 @@ def run(content: bytes, *, complete: bool = False, node: str | None = None, vers
     """Audit one file as the workers do, and write every report of it."""
     by = judge(version)
     objects = read_bytes(content, "a.yaml").objects
-    alone = pickle.loads(pickle.dumps([_alone(obj, objects) for obj in objects if is_context(obj)]))  # noqa: S301
+    alone = pickle.loads(pickle.dumps([_alone(obj, object_lines(objects)) for obj in objects if is_context(obj)]))  # noqa: S301
     context, unusable = Context.build(alone, by._plan.target.minor)
     context = replace(context, complete=complete)
     if node is not None:
@@ -270,3 +275,106 @@ metadata: {{name: p}}
 spec: {{containers: [{{name: app, resources: {{requests: {{memory: 1Gi}}, limits: {{memory: 8Ei}}}}}}]}}
 """
         assert "kubelet-configuration-refused" in policies_of(manifests(text)), factor
+
+
+NODE = """
+apiVersion: v1
+kind: Node
+metadata: {name: %s}
+status: {capacity: {memory: 16Gi}, allocatable: {memory: %s}}
+---
+"""
+
+
+def test_containers_of_one_name_keep_their_own_scores() -> None:
+    pod = """
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  initContainers: [{name: a, resources: {requests: {memory: 4Gi}}}]
+  containers: [{name: a, resources: {requests: {memory: 8Gi}}}]
+"""
+    objects = read_bytes((NODE % ("n", "16Gi") + pod).encode()).objects
+    context, _ = Context.build(objects)
+    record = build_record(objects[-1], context, parse_target("1.37", []))
+    # 1000 - 1000 * request / capacity
+    assert [container.oom_score_adj for container in record.containers] == [750, 500]
+
+
+def test_many_pods_look_at_many_nodes_once_for_each_selector(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def counting(node: Node, *arguments: Any, **options: Any) -> bool:
+        seen.append(node.name)
+        return matches(node, *arguments, **options)
+
+    monkeypatch.setattr(on_nodes, "matches", counting)
+    nodes = "".join(NODE % (f"n{number}", "15Gi") for number in range(50))
+    pods = "".join(
+        f"{{apiVersion: v1, kind: Pod, metadata: {{name: p{number}}}, spec: {{containers: [{{name: a}}]}}}}\n---\n"
+        for number in range(50)
+    )
+    manifests(nodes + pods)
+    assert len(seen) == 50
+
+
+def test_a_fault_in_an_object_around_the_pods_is_told_at_its_own_line() -> None:
+    report = run(
+        b"""apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: kata}
+overhead:
+  podFixed:
+    memory: 12 Mi
+---
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: high}
+value: many
+"""
+    )
+    assert [(item.line, item.column) for item in report.skipped] == [(6, 5), (11, 1)]
+
+
+RANGE = """
+apiVersion: v1
+kind: LimitRange
+metadata: {name: r, namespace: a}
+spec: {limits: [{type: Container, default: {memory: %s}}]}
+---
+"""
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: %s, namespace: a%s}
+spec: {containers: [{name: app%s}]}
+---
+"""
+
+
+@pytest.mark.parametrize("ranges", [RANGE % "many", RANGE % "1Gi" + RANGE % "2Gi"], ids=["malformed", "contradicting"])
+def test_a_limit_range_that_cannot_be_read_leaves_what_it_may_set_unknown(ranges: str) -> None:
+    report = manifests(ranges + QUOTA % "8Gi" + POD % ("p", "", ""), complete=True)
+    assert report.skipped
+    assert policies_of(report) <= {"namespace-quota-missing"}
+
+
+def test_a_node_that_cannot_be_read_may_be_the_largest() -> None:
+    pod = POD % ("p", "", ", resources: {requests: {memory: 20Gi}}")
+    small, odd = NODE % ("small", "15Gi"), "apiVersion: v1\nkind: Node\nmetadata: {name: odd}\nstatus: []\n---\n"
+    above = {"memory-request-above-node"}
+    assert policies_of(manifests(small + pod)) & above == above
+    report = manifests(small + odd + pod)
+    assert report.skipped
+    assert not policies_of(report) & above
+
+
+def test_pods_that_own_each_other_in_a_circle_are_counted() -> None:
+    owner = ", ownerReferences: [{kind: Pod, name: %s, controller: true}]"
+    size = ", resources: {limits: {memory: 3Gi}}"
+    quota = QUOTA.replace("limits.memory: 1Gi", "pods: 5") % "8Gi"
+    pods = "".join(POD % (name, owner % by, size) for name, by in (("p", "q"), ("q", "p"), ("r", "r")))
+    assert "quota-memory-exceeded" in policies_of(manifests(pods + quota))
+    owned = POD % ("p", "", size) + POD % ("q", owner % "p", size) + POD % ("r", owner % "q", size)
+    assert "quota-memory-exceeded" not in policies_of(manifests(owned + quota))

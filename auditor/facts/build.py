@@ -100,6 +100,7 @@ def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
         context.overheads,
         [held.value for held in quotas],
         default_class=default.name if default else "",
+        defaults_known=space is None or ("LimitRange", space) not in context.unread,
     )
     problems.extend(Problem((*pod_path, *fault.path), fault.reason) for fault in pod.faults)
     some = counted(pod.containers)

@@ -74,22 +74,27 @@ class Context:
     kubelets: tuple[Held[KubeletConfig], ...] = ()
     groups: tuple[NodeGroup, ...] = ()
     """The different kinds of nodes."""
+    unread: frozenset[tuple[str, str]] = frozenset()
+    """Kind and namespace (empty for none) of objects that are in the input and could not be read."""
     complete: bool = False
     """Whether the input is said to be the whole cluster."""
 
     @staticmethod
     def build(objects: Iterable[Object], minor: int = NEWEST) -> "tuple[Context, tuple[Skipped, ...]]":
         """Return the context, and the objects that are malformed or contradict each other; `minor` is the kubelets'."""
-        unique, skipped = _unique(objects)
+        unique, contradicting = _unique(objects)
+        skipped = [item for item, _ in contradicting]
+        unread = {(obj.kind, obj.namespace or "") for _, obj in contradicting}
         read: dict[str, list[Held[Any]]] = {}
         for obj in unique:
             value = _READERS[_kind(obj)](obj)
             if isinstance(value, Fault):
+                unread.add((obj.kind, obj.namespace or ""))
                 place = obj.locator.place((*obj.path, *value.path))
                 skipped.append(Skipped(obj.file, place.line, place.column, f"{obj.kind} {obj.name}: {value.reason}"))
             else:
                 read.setdefault(obj.kind, []).append(Held(obj, value))
-        return _assembled(read, minor), tuple(skipped)
+        return replace(_assembled(read, minor), unread=frozenset(unread)), tuple(skipped)
 
     def on_node(self, name: str) -> "Context":
         """Return the context of the node of that name alone; without any node when it is not there."""
@@ -193,7 +198,7 @@ def _identity(obj: Object) -> str | None:
     return None if obj.namespace is None else f"{obj.kind} {obj.namespace}/{obj.name}"
 
 
-def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[Skipped]]:
+def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[tuple[Skipped, Object]]]:
     """Return each context object once; two different ones of one identity are both left out and named."""
     by_identity: dict[str, list[Object]] = {}
     for obj in objects:
@@ -201,14 +206,14 @@ def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[Skipped]]:
         if identity is not None:
             by_identity.setdefault(identity, []).append(obj)
     unique: list[Object] = []
-    skipped: list[Skipped] = []
+    skipped: list[tuple[Skipped, Object]] = []
     for identity, same in by_identity.items():
         if all(obj.data == same[0].data for obj in same):
             unique.append(same[0])
             continue
         places = ", ".join(f"{obj.file}:{obj.line}" for obj in same)
         skipped.extend(
-            Skipped(o.file, o.line, None, f"{identity} is there with different contents: {places}") for o in same
+            (Skipped(o.file, o.line, None, f"{identity} is there with different contents: {places}"), o) for o in same
         )
     return unique, skipped
 
@@ -232,8 +237,10 @@ def _overhead(obj: Object) -> Amounts | Fault:
     read = read_amounts(fixed, "overhead.podFixed", "requests")
     if isinstance(read, Fault):
         return read
-    at = ("overhead", "podFixed")
-    return Fault(at, f"{read.refused[0][0]}: {read.refused[0][1]}") if read.refused else read.requests
+    if not read.refused:
+        return read.requests
+    where, reason = read.refused[0]
+    return Fault(("overhead", "podFixed", where.removeprefix("overhead.podFixed.")), f"{where}: {reason}")
 
 
 def _namespace(obj: Object) -> NamespaceInfo:

@@ -110,12 +110,29 @@ def _finished(obj: Object) -> bool:
 def counted_members(members: Iterable[Member]) -> tuple[Member, ...]:
     """Return the members that make pods: neither finished nor owned by another member, in order."""
     every = tuple(members)
-    known = {(member.namespace, member.title) for member in every}
-    return tuple(
-        member
-        for member in every
-        if not member.finished and not any((member.namespace, owner) in known for owner in member.owners)
-    )
+    known = {(member.namespace, member.title): member for member in every}
+    return tuple(member for member in every if not member.finished and not _owned(member, known))
+
+
+_MAX_OWNERS = 16
+"""So many owners above each other are followed: real ones are three."""
+
+
+def _owned(member: Member, known: Mapping[tuple[str | None, str], Member]) -> bool:
+    """Return whether another member makes the pods of this one; members that own each other in a circle do not."""
+    above = _owner(member, known)
+    for _ in range(_MAX_OWNERS):
+        if above is None:
+            return False
+        higher = _owner(above, known)
+        if higher is None:
+            return True
+        above = higher
+    return False
+
+
+def _owner(member: Member, known: Mapping[tuple[str | None, str], Member]) -> Member | None:
+    return next((known[key] for name in member.owners if (key := (member.namespace, name)) in known), None)
 
 
 def by_workload(members: Sequence[Member]) -> Mapping[Workload, Member]:

@@ -46,12 +46,14 @@ def namespace_records(context: Context, members: Sequence[Member]) -> Iterator[t
         facts = NamespaceFacts(
             name=name,
             workloads_total=len(some),
-            limit_range=any(
+            limit_range=("LimitRange", name) in context.unread
+            or any(
                 "memory" in {**item.max, **item.min, **item.default, **item.default_request, **item.ratio}
                 for source in ranges
                 for item in source.items
             ),
-            memory_quota=any(key in quota.hard for quota in quotas for key in QUOTA_KEYS),
+            memory_quota=("ResourceQuota", name) in context.unread
+            or any(key in quota.hard for quota in quotas for key in QUOTA_KEYS),
             request_bytes=total_bytes(some, "request_bytes"),
             limit_bytes=total_bytes(some, "limit_bytes"),
             complete=context.complete,
@@ -117,7 +119,7 @@ def cluster_records(context: Context, members: Sequence[Member]) -> Iterator[tup
     first = context.nodes[0].object
     sizes = [held.value.allocatable_bytes for held in context.nodes]
     known = [size for size in sizes if size is not None]
-    complete = len(known) == len(sizes)
+    complete = len(known) == len(sizes) and ("Node", "") not in context.unread
     bounded = [member for member in members if member.bounded]
     facts = ClusterFacts(
         nodes_total=len(sizes),

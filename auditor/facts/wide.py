@@ -15,9 +15,9 @@ class NamespaceFacts(msgspec.Struct, frozen=True):
     workloads_total: int
     """Workloads of the input that are in it."""
     limit_range: bool
-    """True when a LimitRange of the input bounds or defaults memory there."""
+    """True when a LimitRange of the input bounds or defaults memory there, or may: one cannot be read."""
     memory_quota: bool
-    """True when a ResourceQuota of the input bounds memory there."""
+    """True when a ResourceQuota of the input bounds memory there, or may: one cannot be read."""
     request_bytes: int
     """Sum of effective pod requests times replicas, of workloads whose numbers are known."""
     limit_bytes: int

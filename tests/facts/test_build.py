@@ -165,7 +165,8 @@ def test_two_different_objects_of_one_identity_are_both_skipped_and_named():
     context, skipped = Context.build(pair)
     assert {item.file for item in skipped} == {"a.yaml", "b.yaml"}
     assert any("b.yaml" in item.reason for item in skipped)
-    assert record({"containers": [{"name": "a"}]}, context).containers[0].limit_missing
+    container = record({"containers": [{"name": "a"}]}, context).containers[0]
+    assert (container.limit_bytes, container.limit_missing) == (None, False)
 
 
 def test_the_same_object_twice_is_one():
