@@ -10,7 +10,7 @@ from auditor.facts.context import Context, texts
 from auditor.facts.record import ContainerOnNodes, OnNodes, VolumeOnNodes
 from auditor.facts.volumes import Surroundings, Volume, mount_size
 from auditor.kube.admission import Pod
-from auditor.kube.memoryqos import container_memory_high, container_protection, pod_memory_high
+from auditor.kube.memoryqos import container_memory_high, container_protection, pod_memory_high, pod_protection
 from auditor.kube.nodes import NodeGroup, NodeSettings, matches, noswap_supported
 from auditor.kube.objects import Container, text_or_none
 from auditor.kube.oom import oom_pod, oom_score_adj
@@ -103,11 +103,14 @@ def _on_group(of: PodOnNode, group: NodeGroup) -> OnNodes:
                 oom_score_adj(container, oom),
             )
         )
+    protected = pod_protection(of.request_milli, of.qos, node=node, target=target)
     sizes = () if node.allocatable_bytes is None else (node.allocatable_bytes,)
     return OnNodes(
         group.names,
         group.words,
         pod_memory_high(level, of.some, of.request_milli, of.limit_milli, node=node, target=target),
+        protected.min_bytes,
+        protected.low_bytes,
         tuple(found),
         tuple(
             VolumeOnNodes(volume.name, mount_size(volume, of.around, sizes))

@@ -80,6 +80,10 @@ class OnNodes(msgspec.Struct, frozen=True):
     """The nodes for people, such as `nodes a, b and 3 more`."""
     memory_high_bytes: int | None
     """memory.high of the pod's cgroup."""
+    memory_min_bytes: int | None
+    """memory.min of the pod's cgroup."""
+    memory_low_bytes: int | None
+    """memory.low of the pod's cgroup."""
     containers: tuple[ContainerOnNodes, ...]
     volumes: tuple[VolumeOnNodes, ...]
     """Memory volumes alone."""

@@ -5,10 +5,16 @@ from collections.abc import Iterator
 from auditor.facts.context import Context
 from auditor.facts.record import Subject, WideRecord
 from auditor.facts.wide import KubeletFacts, LimitRangeFacts, NodeFacts
-from auditor.kube.kubelet import KubeletConfig, has_memory_eviction, swap_mode
+from auditor.kube.kubelet import (
+    KubeletConfig,
+    eviction_hard_bytes,
+    has_memory_eviction,
+    kubepods_limit_bytes,
+    swap_mode,
+)
 from auditor.kube.kubelet_refusals import config_refusals
 from auditor.kube.limitrange import LimitRange, LimitRangeItem, contradictions
-from auditor.kube.nodes import Node
+from auditor.kube.nodes import Node, NodeSettings
 from auditor.kube.quantity import show
 from auditor.kube.versions import Since, Target
 from auditor.sources.model import Object
@@ -87,10 +93,24 @@ def _kubelet(config: KubeletConfig, target: Target) -> KubeletFacts:
 
 def node_records(context: Context) -> Iterator[tuple[Object, WideRecord]]:
     """Yield each node."""
+    settings = {name: group.settings for group in context.groups for name in group.names}
     for held in context.nodes:
-        yield held.object, WideRecord("node", ((Subject("node", "", None, ()), _node(held.value)),))
+        facts = _node(held.value, settings.get(held.value.name))
+        yield held.object, WideRecord("node", ((Subject("node", "", None, ()), facts),))
 
 
-def _node(node: Node) -> NodeFacts:
+def _node(node: Node, settings: NodeSettings | None) -> NodeFacts:
     kernel = None if node.kernel is None else ".".join(map(str, node.kernel))
-    return NodeFacts(node.name, node.capacity_bytes, node.allocatable_bytes, node.swap_capacity_bytes, kernel)
+    eviction = pods = None
+    if settings is not None and settings.config is not None and settings.capacity_bytes is not None:
+        eviction = eviction_hard_bytes(settings.config, settings.capacity_bytes, minor=settings.minor)
+        pods = kubepods_limit_bytes(settings.capacity_bytes, settings.config)
+    return NodeFacts(
+        name=node.name,
+        capacity_bytes=node.capacity_bytes,
+        allocatable_bytes=settings.allocatable_bytes if settings else node.allocatable_bytes,
+        swap_capacity_bytes=node.swap_capacity_bytes,
+        eviction_hard_bytes=eviction,
+        pods_max_bytes=pods,
+        kernel=kernel,
+    )

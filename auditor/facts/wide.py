@@ -163,6 +163,10 @@ class NodeFacts(msgspec.Struct, frozen=True):
     """status.allocatable.memory, or what its kubelet configuration leaves of the capacity; absent when not known."""
     swap_capacity_bytes: int | None
     """status.nodeInfo.swap.capacity (1.33 and later); absent when the node has no swap or does not say."""
+    eviction_hard_bytes: int | None
+    """The available memory below which its kubelet evicts at once; absent without its configuration."""
+    pods_max_bytes: int | None
+    """memory.max of the cgroup of all pods (kubepods): capacity without reservations; absent as above."""
     kernel: str | None
     """The kernel's version, such as `6.1`; absent when not there."""
 

@@ -120,7 +120,9 @@ def _replicas(workload: WorkloadFacts) -> str:
 
 def _on_nodes(node: OnNodes) -> list[str]:
     """Return what nodes of one kind make of the pod."""
-    pod = "" if node.memory_high_bytes is None else f" the pod's memory.high is {format_bytes(node.memory_high_bytes)}"
+    amounts = (("high", node.memory_high_bytes), ("min", node.memory_min_bytes), ("low", node.memory_low_bytes))
+    told = [f"memory.{name} {format_bytes(size)}" for name, size in amounts if size is not None]
+    pod = f" pod {', '.join(told)}" if told else ""
     rows: list[tuple[str, ...]] = [
         (
             plain(item.name),

@@ -233,7 +233,7 @@ def record(**workload: Any) -> Record:
         "memory_max_bytes": None,
         "tmpfs_volumes": (),
     }
-    heap = HeapFacts("jvm", 384 * MI, None, None, "-Xmx384m", "args[0]", True, False, 128 * MI, False, None)  # noqa: FBT003
+    heap = HeapFacts("jvm", 384 * MI, None, None, "-Xmx384m", "args[0]", True, False, 128 * MI, False, None)
     volume = VolumeFacts(
         *("cache", 0, "Memory", None, 512 * MI, "the node", False, ("app",), 512 * MI, "app", ("app",), False, None)
     )
