@@ -374,3 +374,11 @@ def test_a_status_that_says_what_the_spec_says_changes_no_sum(spec):
         before.limit_bytes,
         before.memory_max_bytes,
     )
+
+
+@given(specs())
+def test_the_template_of_a_workload_gives_the_facts_of_its_pods(spec):
+    metadata = {"name": "p", "namespace": "team-a"}
+    template = {"spec": {"template": {"spec": spec}}}
+    workload = make_object({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata} | template)
+    assert told(build_record(workload, Context(), TARGET)) == told(record_of(spec))
