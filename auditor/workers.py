@@ -194,8 +194,11 @@ def _on_node(contexts: Sequence[Context], name: str) -> list[Context]:
     """Return the contexts reduced to a node where they have it. Raises ConfigError when none has."""
     if not any(held.value.name == name for context in contexts for held in context.nodes):
         known = ", ".join(held.value.name for context in contexts for held in context.nodes)
+        lost = any(("Node", "") in context.unread for context in contexts)
         raise ConfigError(
-            f"--node {name}: no such Node in the input; " + (f"nodes are {known}" if known else "it has none")
+            f"--node {name}: no such Node in the input; "
+            + (f"nodes are {known}" if known else "it has none")
+            + ("; some cannot be read, which a scan tells" if lost else "")
         )
     return [context.on_node(name) for context in contexts]
 

@@ -378,3 +378,21 @@ def test_pods_that_own_each_other_in_a_circle_are_counted() -> None:
     assert "quota-memory-exceeded" in policies_of(manifests(pods + quota))
     owned = POD % ("p", "", size) + POD % ("q", owner % "p", size) + POD % ("r", owner % "q", size)
     assert "quota-memory-exceeded" not in policies_of(manifests(owned + quota))
+
+
+@pytest.mark.parametrize("replicas", ["'3'", "-1", "2.5", "[]", "true", "99999999999999999999999"])
+def test_replicas_that_cannot_be_read_are_told_at_their_place(replicas: str) -> None:
+    report = manifests(DEPLOYMENT % (replicas, "1Gi"))
+    assert [(item.line, item.column) for item in report.skipped] == [(6, 3)]
+
+
+@pytest.mark.parametrize("replicas", ["null", "0", "3", "3.0"])
+def test_replicas_that_the_api_server_takes_are_read(replicas: str) -> None:
+    assert not manifests(DEPLOYMENT % (replicas, "1Gi")).skipped
+
+
+def test_the_memory_of_a_node_that_cannot_be_read_is_told_and_leaves_sums_unknown() -> None:
+    pod = POD % ("p", "", ", resources: {requests: {memory: 20Gi}}")
+    report = manifests(NODE % ("small", "15Gi") + NODE % ("odd", "many") + pod, complete=True)
+    assert ["status.allocatable.memory" in item.reason for item in report.skipped] == [True]
+    assert not policies_of(report) & {"memory-request-above-node", "node-memory-headroom-missing"}

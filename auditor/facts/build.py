@@ -10,7 +10,7 @@ from auditor.facts.injected import injected
 from auditor.facts.model import AdmissionFacts, ContainerFacts, Path, PodFacts, VolumeFacts
 from auditor.facts.on_nodes import NOWHERE, PodOnNode, indistinguishable, on_nodes, possible_nodes, swappable_on
 from auditor.facts.options import FactOptions
-from auditor.facts.pods import PodAround, PodSums, pod_facts, pod_sums, tmpfs_total, workload_facts
+from auditor.facts.pods import PodAround, PodSums, count_fault, pod_facts, pod_sums, tmpfs_total, workload_facts
 from auditor.facts.quantities import quantity_facts, units_mixed
 from auditor.facts.record import HeldQuantity, OnNodes, Problem, Record, Subject
 from auditor.facts.volumes import Surroundings, Volume, Writer, read_volumes, volume_facts, writable_mounts
@@ -103,6 +103,9 @@ def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
         defaults_known=space is None or ("LimitRange", space) not in context.unread,
     )
     problems.extend(Problem((*pod_path, *fault.path), fault.reason) for fault in pod.faults)
+    count = count_fault(obj)
+    if count is not None:
+        problems.append(Problem(count.path, count.reason))
     some = counted(pod.containers)
     status = None
     if obj.kind == "Pod" and "status" in obj.data and by.target.enabled("InPlacePodVerticalScaling"):

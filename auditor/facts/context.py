@@ -90,10 +90,11 @@ class Context:
             value = _READERS[_kind(obj)](obj)
             if isinstance(value, Fault):
                 unread.add((obj.kind, obj.namespace or ""))
-                place = obj.locator.place((*obj.path, *value.path))
-                skipped.append(Skipped(obj.file, place.line, place.column, f"{obj.kind} {obj.name}: {value.reason}"))
+                skipped.append(_skipped(obj, value))
             else:
                 read.setdefault(obj.kind, []).append(Held(obj, value))
+            if isinstance(value, Node):
+                skipped.extend(_skipped(obj, fault) for fault in value.faults)
         return replace(_assembled(read, minor), unread=frozenset(unread)), tuple(skipped)
 
     def on_node(self, name: str) -> "Context":
@@ -221,6 +222,11 @@ def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[tuple[Skipped
 def without_namespace(objects: Iterable[Object]) -> int:
     """Return how many context objects join nothing because they name no namespace."""
     return sum(1 for obj in objects if _kind(obj) in _READERS and obj.kind != "ConfigMap" and _identity(obj) is None)
+
+
+def _skipped(obj: Object, fault: Fault) -> Skipped:
+    place = obj.locator.place((*obj.path, *fault.path))
+    return Skipped(obj.file, place.line, place.column, f"{obj.kind} {obj.name}: {fault.reason}")
 
 
 def _limit_range(obj: Object) -> LimitRange | Fault:

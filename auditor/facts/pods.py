@@ -12,7 +12,7 @@ from auditor.facts.record import OnNodes
 from auditor.facts.volumes import Volume
 from auditor.kube.admission import Event, Pod
 from auditor.kube.cgroup import pod_memory_max
-from auditor.kube.objects import Container, Resources
+from auditor.kube.objects import Container, Fault, Path, Resources
 from auditor.kube.qos import qos_obstacles
 from auditor.kube.quantity import capped, show, whole_bytes
 from auditor.kube.resize import PodStatus, pod_limit_with_status, pod_request_with_status
@@ -243,4 +243,24 @@ def _count(owner: object, key: str, default: int | None) -> int | None:
     value = owner.get(key) if isinstance(owner, dict) else None
     if value is None:
         return default
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INT32 else None
+    # Tools write 3.0 as 3 when they turn YAML into JSON.
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= _MAX_INT32 else None
+
+
+_COUNTS: dict[str, Path] = {
+    **dict.fromkeys(_ONE_BY_DEFAULT, ("spec", "replicas")),
+    "Job": ("spec", "parallelism"),
+    "CronJob": ("spec", "jobTemplate", "spec", "parallelism"),
+}
+
+
+def count_fault(obj: Object) -> Fault | None:
+    """Return what is wrong with the number of pods that an object asks for, None when it can be read."""
+    path = _COUNTS.get(obj.kind) if obj.api_version.rpartition("/")[0] in _OWN_GROUPS else None
+    owner: object = obj.data
+    for step in (path or ())[:-1]:
+        owner = owner.get(step) if isinstance(owner, dict) else None
+    if path is None or _count(owner, str(path[-1]), 0) is not None:
+        return None
+    return Fault(path, "must be a whole number of 32 bits, at least 0")

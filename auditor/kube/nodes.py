@@ -44,6 +44,8 @@ class Node(msgspec.Struct, frozen=True):
     """34 for kubelet v1.34.1; None: absent or not readable."""
     unschedulable: bool = False
     """True: cordoned, takes no new pods."""
+    faults: tuple[Fault, ...] = ()
+    """Amounts that are there and cannot be read: they are unknown above."""
 
 
 class NodeSettings(msgspec.Struct, frozen=True):
@@ -109,6 +111,7 @@ def read_node(data: dict[str, Any]) -> Node | Fault:
         system,
         version[1] if version is not None and version[0] == 1 else None,
         spec.get("unschedulable") is True,
+        tuple(reader.unreadable),
     )
 
 
@@ -118,6 +121,7 @@ class _Reader:
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         self.fault: Fault | None = None
+        self.unreadable: list[Fault] = []
 
     def mapping(self, path: Path, parent: dict[str, Any] | None = None) -> dict[str, Any]:
         value = (self.data if parent is None else parent).get(str(path[-1]))
@@ -144,6 +148,9 @@ class _Reader:
         if isinstance(read, Fault):
             self.fault = self.fault or read
             return {}
+        for where, reason in read.refused:
+            if where == f"status.{key}.memory":
+                self.unreadable.append(Fault(("status", key, "memory"), f"{where}: {reason}"))
         return read.requests
 
 
