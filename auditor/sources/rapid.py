@@ -43,6 +43,8 @@ _NEEDS_EXACT = re.compile(
 _TABS = re.compile(rb"[:\-?,\[{\n][ ]*+\t")
 """A tab where rapidyaml sees text, or indentation."""
 _ESCAPES = re.compile(rb'\\[^nt"\\/]')
+# So far the tree walks to a child faster than a table of them is made.
+_NEAR = 32
 _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
 _UNUSUAL = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -147,6 +149,7 @@ class RapidLocator:
         self._make_exact = exact
         self._exact: Locator | None = None
         self._known: dict[Path, tuple[int, Any]] = {}
+        self._children: dict[int, list[int]] = {}
         """Node and data of paths that were asked below: one container is asked for many of its keys."""
 
     def place(self, path: Path) -> Place:
@@ -181,8 +184,19 @@ class RapidLocator:
             else:
                 break
             data = data[step]
-            node = tree.child(node, position)
+            node = tree.child(node, position) if position < _NEAR else self._children_of(node)[position]
         return node
+
+    def _children_of(self, node: int) -> list[int]:
+        """Return all children of a node: the tree walks to each from the first, which is quadratic in a long list."""
+        if node not in self._children:
+            found: list[int] = []
+            child = self._tree.first_child(node)
+            while child != ryml.NONE:
+                found.append(child)
+                child = self._tree.next_sibling(child)
+            self._children[node] = found
+        return self._children[node]
 
     def _span(self, node: int) -> tuple[int, int] | None:
         """Return the byte span of the key token, or of an item's first one; None when the tree cannot tell."""
