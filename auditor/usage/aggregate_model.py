@@ -31,7 +31,7 @@ class AggregateDay(msgspec.Struct, frozen=True, kw_only=True):
     oom_kills: int | None
     """OOM kills of all pods; None when no row says."""
     oom_limit_bytes: int | None
-    """The largest limit among the pods that were OOM killed; None without kills, or when none of them says its limit."""
+    """The largest limit among the pods that were OOM killed; None without kills, or when none of them says one."""
     restarts: int | None
     """Restarts of all pods; None when no row says."""
 
@@ -57,7 +57,7 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
     """The rows of one container of one workload, joined over a window.
 
     A pod-day is a row: one pod on one day. A quantile over pod-days is a value that occurs (nearest rank): of n values
-    in order, the one at rank ceil(q × n).
+    in order, the one at rank ceil(q * n).
     """
 
     cluster: str
@@ -94,7 +94,7 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
     """The first day of that peak; None as above."""
     near_limit_samples: int
     """At least so many hundredths of a sample stood at 95 % of the limit or more. Each pod-day with a limit counts its
-    samples × 100 when its minimum is there, × 5 when its p95 is, × 1 when its p99 is, else 0."""
+    samples 100 times when its minimum is there, 5 times when its p95 is, once when its p99 is, else 0."""
     limited_samples: int
     """The samples of the pod-days that have a limit and a minimum, p95 or p99: `near_limit_samples` / 100 of them are
     near it. 0 when there are none."""
