@@ -396,3 +396,15 @@ def test_the_memory_of_a_node_that_cannot_be_read_is_told_and_leaves_sums_unknow
     report = manifests(NODE % ("small", "15Gi") + NODE % ("odd", "many") + pod, complete=True)
     assert ["status.allocatable.memory" in item.reason for item in report.skipped] == [True]
     assert not policies_of(report) & {"memory-request-above-node", "node-memory-headroom-missing"}
+
+
+@pytest.mark.parametrize("amount", ["1e400", "12E", "9Ei"])
+def test_a_reservation_beyond_64_bits_leaves_nothing_for_pods(amount: str) -> None:
+    kubelet = f"""
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+systemReserved: {{memory: {amount}}}
+evictionHard: {{memory.available: {amount}}}
+---
+"""
+    manifests(NODE.replace(", allocatable: {memory: %s}", "") % "n" + kubelet + POD % ("p", "", ""), complete=True)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from auditor.kube.objects import Fault, kind_word
-from auditor.kube.quantity import FORMAT_ERROR, QuantityError, parse
+from auditor.kube.quantity import FORMAT_ERROR, QuantityError, parse, whole_bytes
 from auditor.kube.versions import NEWEST, Since, Target, VersionError, parse_target
 
 Pairs = tuple[tuple[str, str], ...]
@@ -228,7 +228,7 @@ def _reserved(pairs: Pairs | None, flag: str) -> tuple[int | None, tuple[str, ..
             words = f'resource quantity for "{name}" cannot be negative: {text}'
             problems.append(f"{flag} value failed to parse: {words}")
         elif name == "memory":
-            memory = -(-milli // 1000)
+            memory = whole_bytes(milli)
     return memory, tuple(problems)
 
 
@@ -261,7 +261,7 @@ def parse_threshold(signal: str, text: str) -> Threshold | str | None:
         return milli
     if milli <= 0:
         return f"eviction threshold {signal} must be positive: {text}"
-    return Threshold(amount_bytes=-(-milli // 1000))
+    return Threshold(amount_bytes=whole_bytes(milli))
 
 
 def _float32(number: float) -> float:
