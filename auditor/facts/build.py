@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.facts.containers import PodView, container_facts, is_sidecar, memory_max
+from auditor.facts.containers import PodView, Seen, container_facts, is_sidecar, memory_max
 from auditor.facts.context import Context
 from auditor.facts.injected import injected
 from auditor.facts.model import AdmissionFacts, ContainerFacts, Path, PodFacts, VolumeFacts
@@ -19,8 +19,9 @@ from auditor.kube.nodes import NodeGroup
 from auditor.kube.objects import Container, kind_word
 from auditor.kube.oom import OomPod, oom_pod
 from auditor.kube.priority import default_class, is_critical, is_node_critical, pod_priority
-from auditor.kube.resize import PodStatus, read_status
-from auditor.kube.resources import counted
+from auditor.kube.quantity import Quantity, parse
+from auditor.kube.resize import PodStatus, in_force, level_in_force, read_status
+from auditor.kube.resources import counted, pod_limit, pod_request
 from auditor.kube.versions import Target
 from auditor.sources.model import Object
 
@@ -46,6 +47,8 @@ class _Admitted(msgspec.Struct, frozen=True):
     pod: Pod
     some: list[Container]
     """Its containers without ephemeral ones."""
+    forced: tuple[Container, ...]
+    """All of its containers, with what is in force where a status says so."""
     status: PodStatus | None
     sums: PodSums
     volumes: list[Volume]
@@ -115,6 +118,7 @@ def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
         spec,
         pod,
         some,
+        pod.containers if status is None else in_force(pod.containers, status),
         status,
         pod_sums(pod, some, status, by.target),
         read_volumes(spec.get("volumes"), pod_path, problems),
@@ -128,18 +132,29 @@ def _placed(of: _Admitted, by: _Judged) -> _Placed:
     metadata = of.obj.pod_metadata if groups or "priorityClassName" in of.spec else None
     node_critical = is_node_critical(of.spec, metadata, of.priority) is True
     around = _around(of, by.rules, groups)
+    level = of.pod.pod_level if of.status is None else level_in_force(of.pod.pod_level, of.status)
+    some = of.some if of.status is None else counted(of.forced)
     nodes: tuple[OnNodes, ...] = ()
     if groups:
-        critical = is_critical(of.spec, metadata, of.priority) is True
-        sums = of.sums
         seen = PodOnNode(
-            of.pod, of.some, sums.qos, sums.request, sums.limit, critical, node_critical, of.volumes, around, by.target
+            containers=of.forced,
+            level=level,
+            some=some,
+            known=of.pod.memory_known,
+            qos=of.sums.qos,
+            request_milli=pod_request(some, level, of.pod.overhead, "memory") if of.pod.memory_known else None,
+            limit_milli=pod_limit(some, level, of.pod.overhead, "memory") if of.pod.memory_known else None,
+            critical=is_critical(of.spec, metadata, of.priority) is True,
+            node_critical=node_critical,
+            volumes=of.volumes,
+            around=around,
+            target=by.target,
         )
         nodes = on_nodes(seen, groups)
         around = msgspec.structs.replace(around, swappable_on=swappable_on(nodes, groups))
     oom = oom_pod(
-        of.some,
-        of.pod.pod_level,
+        some,
+        level,
         of.sums.qos if of.pod.memory_known else None,
         node_critical=node_critical,
         capacity_bytes=_agreed(group.settings.capacity_bytes for group in groups) if groups else None,
@@ -162,12 +177,20 @@ def _around(of: _Admitted, rules: Rules, groups: tuple[NodeGroup, ...]) -> Surro
         rules.sized_tmpfs,
         () if None in sizes else tuple(sorted(size for size in sizes if size is not None)),
         of.sums.qos is not None,
-        frozenset(key for container in of.some for key in container.requests if key[0] == "h") if of.volumes else _NONE,
+        _hugepages(of) if of.volumes else _NONE,
         None,
     )
 
 
-_NONE: frozenset[str] = frozenset()
+_NONE: frozenset[int] = frozenset()
+
+
+def _hugepages(of: _Admitted) -> frozenset[int]:
+    """Return the sizes in bytes of the hugepages that the pod requests, by its containers or its pod level."""
+    level = of.pod.pod_level
+    blocks = [container.requests for container in of.some] + ([level.requests] if level else [])
+    sizes = (parse(key.removeprefix("hugepages-")) for block in blocks for key in block if key[0] == "h")
+    return frozenset(size.bytes for size in sizes if isinstance(size, Quantity))
 
 
 def _pod_spec(data: dict[str, Any], pod_path: Path, problems: list[Problem]) -> dict[str, Any]:
@@ -189,13 +212,13 @@ def _parts(of: _Admitted, placed: _Placed, by: _Judged) -> tuple[tuple[Container
     view = _view(of, placed, by)
     writers: dict[str, list[Writer]] = {volume.name: [] for volume in of.volumes}
     found: list[ContainerFacts] = []
-    for number, container in enumerate(of.pod.containers):
-        maximum = memory_max(container, view)
+    for number, (container, forced) in enumerate(zip(of.pod.containers, of.forced, strict=True)):
+        maximum = memory_max(forced, view)
         mounts = writable_mounts(container) if writers else ()
         for name in mounts:
             if name in writers:
                 writers[name].append(Writer(container.name, maximum, container.type in ("app", "sidecar")))
-        found.append(container_facts(container, view, number, maximum, mounts))
+        found.append(container_facts(Seen(container, forced, number, maximum, mounts), view))
     return tuple(found), tuple(volume_facts(volume, writers[volume.name], placed.around) for volume in of.volumes)
 
 

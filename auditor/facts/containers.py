@@ -1,6 +1,7 @@
 """Facts about containers."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -61,29 +62,28 @@ def is_sidecar(container: Container, *, several_apps: bool, options: FactOptions
     return known_sidecar(container.name, container.image, options.sidecar_names, options.sidecar_images)
 
 
-def memory_max(container: Container, pod: PodView) -> int | None:
-    """Return memory.max of the container's cgroup, None on Windows."""
-    if pod.windows:
-        return None
-    if pod.status is not None:
-        limit = actuated(container, pod.status)[1]
-        # A running container has what was put in force, not what its spec asks for.
-        container = msgspec.structs.replace(container, limits=_with(container.limits, limit))
-    return container_memory_max(container, pod.pod_level)
+def memory_max(forced: Container, pod: PodView) -> int | None:
+    """Return memory.max of the container's cgroup, None on Windows; `forced` has what is in force."""
+    return None if pod.windows else container_memory_max(forced, pod.pod_level)
 
 
-def _with(amounts: dict[str, int], memory: int | None) -> dict[str, int]:
-    others = {key: amount for key, amount in amounts.items() if key != "memory"}
-    return others if memory is None else others | {"memory": memory}
+class Seen(NamedTuple):
+    """One container and what was found out about it on the way."""
+
+    container: Container
+    """As its spec has it, as admitted."""
+    forced: Container
+    """With what is in force instead, where a status says so."""
+    number: int
+    """Its place among all of the pod."""
+    memory_max_bytes: int | None
+    mounts: Sequence[str]
+    """Its writable volumes."""
 
 
-def container_facts(
-    container: Container, pod: PodView, number: int, max_bytes: int | None, mounts: Sequence[str]
-) -> ContainerFacts:
-    """Return a container's facts.
-
-    `number` is its place among all of the pod, `max_bytes` its memory.max, `mounts` its writable volumes.
-    """
+def container_facts(seen: Seen, pod: PodView) -> ContainerFacts:
+    """Return a container's facts."""
+    container, max_bytes, mounts = seen.container, seen.memory_max_bytes, seen.mounts
     requests, limits, unreadable = container.requests, container.limits, container.unreadable
     request, limit = requests.get("memory"), limits.get("memory")
     request_missing, limit_missing = request is None, not limit
@@ -96,7 +96,7 @@ def container_facts(
         limit_missing = limit_missing and not _elsewhere("limits.memory", container, level)
     tmpfs = tuple(name for name in mounts if name in pod.tmpfs) if pod.tmpfs else ()
     request_bytes, limit_bytes = _bytes(request), _bytes(limit)
-    on_all = _on_all(number, pod.nodes) if pod.nodes else _alone(container, pod)
+    on_all = _on_all(seen.number, pod.nodes) if pod.nodes else _alone(seen.forced, pod)
     pages = not (requests.keys() <= _PLAIN)
     in_force = (None, None) if pod.status is None else actuated(container, pod.status)
     heap = _heap(container, pod, max_bytes, request_bytes, limit_bytes)

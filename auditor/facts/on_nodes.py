@@ -9,10 +9,9 @@ import msgspec
 from auditor.facts.context import Context, texts
 from auditor.facts.record import ContainerOnNodes, OnNodes, VolumeOnNodes
 from auditor.facts.volumes import Surroundings, Volume, mount_size
-from auditor.kube.admission import Pod
 from auditor.kube.memoryqos import container_memory_high, container_protection, pod_memory_high, pod_protection
 from auditor.kube.nodes import NodeGroup, NodeSettings, matches, noswap_supported
-from auditor.kube.objects import Container, text_or_none
+from auditor.kube.objects import Container, Resources, text_or_none
 from auditor.kube.oom import oom_pod, oom_score_adj
 from auditor.kube.swap import swap_max_bytes
 from auditor.kube.versions import Since, Target
@@ -23,9 +22,14 @@ _HIGHEST_BURSTABLE = 999
 class PodOnNode(msgspec.Struct, frozen=True):
     """The pod whose containers a node is asked for."""
 
-    pod: Pod
+    containers: Sequence[Container]
+    """All of its containers, with what is in force."""
+    level: Resources | None
+    """Its pod level, with what is in force."""
     some: Sequence[Container]
     """Its containers without ephemeral ones."""
+    known: bool
+    """False when an amount of memory is not known."""
     qos: str | None
     request_milli: int | None
     limit_milli: int | None
@@ -78,17 +82,17 @@ def on_nodes(of: PodOnNode, groups: Sequence[NodeGroup]) -> tuple[OnNodes, ...]:
 
 
 def _on_group(of: PodOnNode, group: NodeGroup) -> OnNodes:
-    node, level, target = group.settings, of.pod.pod_level, of.target
+    node, level, target = group.settings, of.level, of.target
     oom = oom_pod(
         of.some,
         level,
-        of.qos if of.pod.memory_known else None,
+        of.qos if of.known else None,
         node_critical=of.node_critical,
         capacity_bytes=node.capacity_bytes,
         minor=node.minor,
     )
     found = []
-    for container in of.pod.containers:
+    for container in of.containers:
         if container.type == "ephemeral":
             found.append(ContainerOnNodes(container.name, None, None, None, None, oom_score_adj(container, oom)))
             continue

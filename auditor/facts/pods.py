@@ -15,7 +15,13 @@ from auditor.kube.cgroup import pod_memory_max
 from auditor.kube.objects import Container, Fault, Path, Resources
 from auditor.kube.qos import qos_obstacles
 from auditor.kube.quantity import capped, show, whole_bytes
-from auditor.kube.resize import PodStatus, pod_limit_with_status, pod_request_with_status
+from auditor.kube.resize import (
+    PodStatus,
+    in_force,
+    level_in_force,
+    pod_limit_with_status,
+    pod_request_with_status,
+)
 from auditor.kube.resources import aggregate, init_peak, pod_limit, pod_request, running
 from auditor.kube.versions import Since, Target
 from auditor.sources.model import Object
@@ -49,7 +55,10 @@ class PodAround(msgspec.Struct, frozen=True):
 
 
 def pod_sums(pod: Pod, some: Sequence[Container], status: PodStatus | None, target: Target) -> PodSums:
-    """Return a pod's sums; `some` are its containers without ephemeral ones, with what is in force as their limits."""
+    """Return a pod's sums; `some` are its containers without ephemeral ones.
+
+    Request and limit are what the scheduler counts, memory.max what the cgroup was made for.
+    """
     level, overhead = pod.pod_level, pod.overhead
     qos = status.qos_class if status is not None and status.qos_class else pod.qos
     if not pod.memory_known:
@@ -62,8 +71,19 @@ def pod_sums(pod: Pod, some: Sequence[Container], status: PodStatus | None, targ
         minor = target.minor
         request = pod_request_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
         limit = pod_limit_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
-    maximum = pod_memory_max(qos, limit, some, level, minor=target.minor) if qos and not pod.windows else None
-    return PodSums(request, limit, maximum, qos)
+    return PodSums(request, limit, _maximum(pod, some, status, qos, limit, target), qos)
+
+
+def _maximum(  # noqa: PLR0913, PLR0917 - a pod and its version
+    pod: Pod, some: Sequence[Container], status: PodStatus | None, qos: str | None, limit: int | None, target: Target
+) -> int | None:
+    if not qos or pod.windows:
+        return None
+    level = pod.pod_level
+    if status is not None:
+        some, level = in_force(some, status), level_in_force(level, status)
+        limit = pod_limit(some, level, pod.overhead, "memory")
+    return pod_memory_max(qos, limit, some, level, minor=target.minor)
 
 
 def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: PodSums, around: PodAround) -> PodFacts:

@@ -11,7 +11,7 @@ from auditor.facts.record import Problem
 from auditor.kube.cgroup import tmpfs_size
 from auditor.kube.humane import format_bytes
 from auditor.kube.objects import Container, Entry, Path, kind_word, text_or_none
-from auditor.kube.quantity import text_of
+from auditor.kube.quantity import Quantity, parse, text_of
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -35,8 +35,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     allocatables_bytes: tuple[int, ...]
     known: bool
     """False when the pod's memory.max is not known."""
-    hugepages: frozenset[str]
-    """The hugepages resources that the pod requests, such as `hugepages-2Mi`."""
+    hugepages: frozenset[int]
+    """The sizes in bytes of the hugepages that the pod requests."""
     swappable_on: str | None
     """The nodes on which tmpfs pages can reach swap, in words."""
 
@@ -143,12 +143,18 @@ def volume_facts(volume: Volume, writers: Sequence[Writer], around: Surroundings
     )
 
 
-def _hugepages_unrequested(medium: str, requested: frozenset[str]) -> bool:
-    """Return whether no container requests the pages of a medium; plain HugePages takes the one size of the pod."""
+def _hugepages_unrequested(medium: str, requested: frozenset[int]) -> bool:
+    """Return whether nobody requests the pages of a medium; plain HugePages takes the one size of the pod.
+
+    Sizes are compared by value (getPageSizeMountOption, pkg/volume/emptydir/empty_dir.go).
+    """
     if not medium.startswith("HugePages"):
         return False
-    size = medium.removeprefix("HugePages").removeprefix("-")
-    return f"hugepages-{size}" not in requested if size else not requested
+    text = medium.removeprefix("HugePages").removeprefix("-")
+    if not text:
+        return not requested
+    size = parse(text)
+    return not isinstance(size, Quantity) or size.bytes not in requested
 
 
 def _growth(size_limit_bytes: int | None, around: Surroundings) -> str:

@@ -17,7 +17,7 @@ from auditor.kube.quota import Quota, covers, read_quota_pod
 from auditor.kube.quota import refusals as quota_refusals
 from auditor.kube.quota import unspecified as unspecified_in
 from auditor.kube.resources import counted
-from auditor.kube.validation import container_refusals, entry_refusals, pod_level_refusals
+from auditor.kube.validation import container_refusals, entry_refusals, pod_level_refusals, volume_refusals
 from auditor.kube.versions import Target
 
 
@@ -109,6 +109,8 @@ def admit(  # noqa: PLR0913 - a pod, and what its namespace and cluster hold
     windows = is_windows(spec)
     memory_known, qos_known = _known(containers, pod_level, overhead_entries, faults)
     reasons = list(_reasons(containers, pod_level, overhead_entries, known=memory_known, windows=_says_windows(spec)))
+    if "volumes" in spec:
+        reasons.extend(volume_refusals(spec["volumes"]))
     if not faults and not any(container.list_name == "containers" for container in containers):
         reasons.append("spec.containers: Required value")
     events.extend(Event("validation", True, reason) for reason in reasons)

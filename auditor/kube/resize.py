@@ -205,6 +205,33 @@ def actuated(container: Container, status: PodStatus | None, key: str = "memory"
     return allocated.get(key), container.limits.get(key) if known else None
 
 
+def in_force(containers: Sequence[Container], status: PodStatus) -> tuple[Container, ...]:
+    """Return the containers with the memory that their cgroups were made for instead of what their spec asks for."""
+    return tuple(
+        msgspec.structs.replace(
+            container, requests=_with(container.requests, request), limits=_with(container.limits, limit)
+        )
+        for container in containers
+        for request, limit in [actuated(container, status)]
+    )
+
+
+def level_in_force(level: Resources | None, status: PodStatus) -> Resources | None:
+    """Return the pod level with the memory that the pod's cgroup was made for."""
+    own = status.resources
+    if level is None or own is None:
+        return level
+    requests = _with(level.requests, (own.requests or level.requests).get("memory"))
+    return msgspec.structs.replace(
+        level, requests=requests, limits=_with(level.limits, (own.limits or {}).get("memory"))
+    )
+
+
+def _with(amounts: Amounts, memory: int | None) -> Amounts:
+    others = {key: amount for key, amount in amounts.items() if key != "memory"}
+    return others if memory is None else others | {"memory": memory}
+
+
 _View = Callable[[ContainerStatus], Amounts | None]
 
 

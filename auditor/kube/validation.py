@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from auditor.kube.objects import Amounts, Container, Resources
-from auditor.kube.quantity import BEYOND, Quantity, parse, show
+from auditor.kube.quantity import BEYOND, Quantity, QuantityError, parse, show
 from auditor.kube.resources import aggregate, counted
 
 _NEGATIVE_WORDS = "must be greater than or equal to 0"
@@ -44,6 +44,20 @@ def container_refusals(containers: Sequence[Container]) -> Iterator[str]:
                 yield from _pair(f"{_at(container)}.resources", key, request, limit, known=not unknown)
         if not (requests.keys() <= {"cpu", "memory"}):
             yield from _huge(f"{_at(container)}.resources", requests, limits, container.unreadable)
+
+
+def volume_refusals(volumes: object) -> Iterator[str]:
+    """Yield what is wrong with the sizeLimits of a pod spec's `volumes` (validateEmptyDirVolumeSource)."""
+    for index, volume in enumerate(volumes if isinstance(volumes, list) else ()):
+        source = volume.get("emptyDir") if isinstance(volume, dict) else None
+        limit = source.get("sizeLimit") if isinstance(source, dict) else None
+        if limit is None or isinstance(limit, dict | list):
+            continue
+        at, quantity = f"spec.volumes[{index}].emptyDir.sizeLimit", parse(limit)
+        if isinstance(quantity, QuantityError):
+            yield f'{at}: Invalid value: "{quantity.text}": {quantity.problem}'
+        elif quantity.nanos < 0:
+            yield f"{at}: Forbidden: SizeLimit field must be a valid resource quantity"
 
 
 def pod_level_refusals(pod_level: Resources, containers: Sequence[Container], *, windows: bool) -> Iterator[str]:

@@ -163,7 +163,7 @@ def _container(item: ContainerFacts, pod: PodFacts) -> tuple[str, ...]:
         item.type,
         _bytes(item.request_bytes) + _origin(item.request_from),
         _bytes(item.limit_bytes) + _origin(item.limit_from),
-        _maximum(item.memory_max_bytes, pod),
+        _maximum(item.memory_max_bytes, pod, known=item.limit_missing or item.type == "ephemeral"),
         _heap(item),
     )
 
@@ -193,10 +193,10 @@ def _bytes(value: int | None) -> str:
     return _ABSENT if value is None else format_bytes(value)
 
 
-def _maximum(value: int | None, pod: PodFacts) -> str:
-    """Return a memory.max; Windows has no cgroup, so nothing is said there."""
+def _maximum(value: int | None, pod: PodFacts, *, known: bool = True) -> str:
+    """Return a memory.max; nothing is said on Windows, which has no cgroup, and where an amount is not known."""
     if value is None:
-        return _ABSENT if pod.windows else "unlimited"
+        return "unlimited" if known and not pod.windows and pod.qos_class is not None else _ABSENT
     return format_bytes(value)
 
 
