@@ -200,7 +200,11 @@ def _identity(obj: Object) -> str | None:
 
 
 def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[tuple[Skipped, Object]]]:
-    """Return each context object once; two different ones of one identity are both left out and named."""
+    """Return each context object once; two different ones of one identity are both left out and named.
+
+    Overlays of one repository hold many ConfigMaps and Namespaces of one name: those are as if they were not in the
+    input, which leaves what they decide unknown.
+    """
     by_identity: dict[str, list[Object]] = {}
     for obj in objects:
         identity = _identity(obj)
@@ -211,6 +215,8 @@ def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[tuple[Skipped
     for identity, same in by_identity.items():
         if all(obj.data == same[0].data for obj in same):
             unique.append(same[0])
+            continue
+        if same[0].kind in _MANY_OF_ONE_NAME:
             continue
         places = ", ".join(f"{obj.file}:{obj.line}" for obj in same)
         skipped.extend(
@@ -266,6 +272,7 @@ def texts(owner: object, key: str) -> Mapping[str, str]:
     return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, str)}
 
 
+_MANY_OF_ONE_NAME = frozenset(("ConfigMap", "Namespace"))
 _CLUSTER_WIDE = frozenset(("Node", "RuntimeClass", "PriorityClass", "Namespace"))
 _READERS: dict[tuple[str, str], Callable[[Object], Any]] = {
     ("", "LimitRange"): _limit_range,

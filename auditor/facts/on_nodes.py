@@ -17,6 +17,7 @@ from auditor.kube.swap import swap_max_bytes
 from auditor.kube.versions import Since, Target
 
 _HIGHEST_BURSTABLE = 999
+_NAMED = 100
 
 
 class PodOnNode(msgspec.Struct, frozen=True):
@@ -110,7 +111,8 @@ def _on_group(of: PodOnNode, group: NodeGroup) -> OnNodes:
     protected = pod_protection(of.request_milli, of.qos, node=node, target=target)
     sizes = () if node.allocatable_bytes is None else (node.allocatable_bytes,)
     return OnNodes(
-        group.names,
+        group.names[:_NAMED],
+        len(group.names),
         group.words,
         pod_memory_high(level, of.some, of.request_milli, of.limit_milli, node=node, target=target),
         protected.min_bytes,

@@ -75,7 +75,9 @@ class OnNodes(msgspec.Struct, frozen=True):
     """What nodes of one kind make of a pod."""
 
     names: tuple[str, ...]
-    """The nodes; empty for a kubelet configuration without a Node."""
+    """The nodes, of very many the first hundred; empty for a kubelet configuration without a Node."""
+    nodes_total: int
+    """How many they are."""
     words: str
     """The nodes for people, such as `nodes a, b and 3 more`."""
     memory_high_bytes: int | None

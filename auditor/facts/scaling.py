@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 import msgspec
@@ -50,6 +50,7 @@ _EMPTY: dict[str, None] = {
     for name in AutoscalerFacts.__struct_fields__
     if name not in ("kind", "name", "target", "target_found", "complete")
 }
+_NAMED = 3
 _LISTS = ("without_request", "conflicts", "duplicates", "unbounded_containers")
 _DEFAULTS = _EMPTY | dict.fromkeys(_LISTS, ())
 
@@ -179,7 +180,9 @@ def _vertical(held: Held[VerticalAutoscaler], around: _Around) -> AutoscalerFact
     largest = max((p for p in scaler.policies if _bounded(p)), key=lambda p: p.max_allowed_bytes or 0, default=None)
     outside = next(_outside(scaler, around.context), None)
     same = around.vertical[_key(scaler)]
-    earlier = takewhile(lambda other: other is not scaler, same)
+    # One in mode Off acts on nothing; thousands on one target need not all be named.
+    acting = (other for other in takewhile(lambda other: other is not scaler, same) if other.mode != "Off")
+    earlier = islice(acting, _NAMED)
     return AutoscalerFacts(
         **_shared("VerticalPodAutoscaler", scaler, member, around)
         | {

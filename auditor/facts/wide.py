@@ -106,7 +106,7 @@ class AutoscalerFacts(msgspec.Struct, frozen=True):
     conflicts: tuple[str, ...]
     """Other autoscalers that act on memory of the same target, such as `VerticalPodAutoscaler/web`."""
     duplicates: tuple[str, ...]
-    """Other vertical autoscalers on the same target."""
+    """Other vertical autoscalers on the same target that come before it and act; the first three."""
     update_mode: str | None
     """updatePolicy.updateMode of a vertical autoscaler as written; absent when not written."""
     mode: str | None

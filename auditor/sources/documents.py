@@ -16,7 +16,7 @@ _NOTHING = re.compile(rb"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n|\Z))*")
 _DIRECTIVES = re.compile(rb"(?:[ \t]*(?:#[^\r\n]*)?[\r\n]+)*%")
 _COMMENT_OR_NOTHING = re.compile(rb"[ \t]*(?:(?<![^ \t\n\r])#.*)?\Z", re.DOTALL)
 _TEMPLATE = re.compile(rb"^[^\"'#\r\n]*\{\{", re.MULTILINE)
-HELM_REASON = "Helm template that is not rendered: render it with `helm template` and scan the output"
+HELM_REASON = "template that is not rendered: render it (Helm: `helm template`) and scan the output"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auditor.facts.build import build_record
 from auditor.facts.context import EMPTY, Context
-from auditor.kube.versions import parse_target
+from auditor.kube.versions import Target, parse_target
 from tests.facts.objects import make_object, make_pod
 
 TARGET = parse_target(None)
@@ -192,3 +192,21 @@ def test_a_known_sidecar_is_one_only_beside_an_app_container():
     beside = record({"containers": [{"name": "app"}, {"name": "istio-proxy"}]})
     assert [item.is_sidecar for item in alone.containers] == [False]
     assert [item.is_sidecar for item in beside.containers] == [False, True]
+
+
+def test_config_maps_of_one_name_with_different_contents_are_as_if_not_there():
+    def config_map(value):
+        return make_object(
+            {"kind": "ConfigMap", "metadata": {"name": "c", "namespace": "team-a"}, "data": {"JAVA_OPTS": value}}
+        )
+
+    context, skipped = Context.build([config_map("-Xmx1g"), config_map("-Xmx2g")])
+    assert skipped == ()
+    source = [{"configMapRef": {"name": "c"}}]
+    record = build_record(
+        make_pod({"containers": [{"name": "a", "command": ["java", "$(JAVA_OPTS)"], "envFrom": source}]}),
+        context,
+        Target(),
+    )
+    heap = record.containers[0].heap
+    assert (heap.declared, heap.unknown, heap.max_bytes) == (False, True, None)

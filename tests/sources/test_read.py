@@ -154,7 +154,7 @@ def test_control_characters_are_refused_with_a_place():
 )
 def test_an_unrendered_helm_template_is_named_as_one(text, line):
     skipped = only_reason(text)
-    assert skipped.reason.startswith("Helm template that is not rendered")
+    assert skipped.reason.startswith("template that is not rendered: render it (Helm: `helm template`)")
     assert skipped.line == line
 
 
