@@ -165,10 +165,15 @@ def _expression_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
         try:
             kind = check(data[key], scope, data.get("params", {}))
         except ExpressionError as error:
-            yield (key,), error.fault, error.offset
+            yield (key,), _humane(error.fault), error.offset
             continue
         if kind != wanted:
-            yield (key,), f"must be {wanted}, not {kind}{_hint(kind, wanted)}", None
+            yield (key,), f"must be {wanted}, not {kind}{_hint(kind, wanted)}", 0
+
+
+def _humane(fault: str) -> str:
+    known, _, _ = fault.partition(";")
+    return f"{known}; name an estimator first" if known == "no variable or function 'estimate'" else fault
 
 
 def _hint(kind: str, wanted: str) -> str:

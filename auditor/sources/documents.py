@@ -27,6 +27,8 @@ class Document:
     offset: int
     plain: bool
     """Whether it is only content: no directive and nothing on the line of its marker."""
+    content: int
+    """Offset of the line in which its content begins, behind comments and blank lines."""
 
 
 def split(content: bytes, start: int = 0) -> Iterator[Document]:
@@ -61,7 +63,7 @@ def _markers(content: bytes, start: int) -> Iterator[re.Match[bytes]]:
 def _document(chunk: bytes, begin: int, *, plain: bool) -> Iterator[Document]:
     matched = _NOTHING.match(chunk)
     if matched is None or matched.end() < len(chunk):
-        yield Document(chunk, begin, plain)
+        yield Document(chunk, begin, plain, begin + (matched.end() if matched else 0))
 
 
 def read_document(document: Document, lines: Lines, *, unusual: bool = False) -> tuple[Any, Locator]:

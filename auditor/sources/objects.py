@@ -24,6 +24,8 @@ class Origin:
     file: str
     identity_folder: str
     locator: Locator
+    line: int
+    """Where the document's content begins."""
     comments: tuple[Comment, ...]
     template_paths: Mapping[str, Path]
     namespace: str | None
@@ -106,7 +108,7 @@ def _object(data: dict[str, Any], path: Path, origin: Origin) -> Iterator[Object
         yield _skipped((*path, *error.path), f"{kind}: {error.reason}", origin)
         return
     namespace = key_text(metadata.get("namespace")) or (None if kind in CLUSTER_SCOPED else origin.namespace)
-    line = origin.locator.place(path).line
+    line = origin.locator.place(path).line if path else origin.line
     for pod_path in found:
         yield Object(
             api_version=api_version,

@@ -93,7 +93,8 @@ def read_bytes(
                 continue
             if data is None:
                 continue
-            origin = Origin(shown, identity_folder, locator, comments, options.template_paths, options.namespace)
+            line = lines.position(document.content)[0] if document.plain else locator.place(()).line
+            origin = Origin(shown, identity_folder, locator, line, comments, options.template_paths, options.namespace)
             for item in objects_of(data, origin):
                 if isinstance(item, Object):
                     objects.append(item)
