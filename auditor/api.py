@@ -19,12 +19,13 @@ from auditor.config import Config, ConfigError, Selection, find_config, load_con
 from auditor.engine import Besides, Plan, assemble
 from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
-from auditor.findings import Report, severity_rank
+from auditor.findings import Report, Skipped, severity_rank
 from auditor.kube.versions import parse_target
 from auditor.policy.keys import PROFILES
 from auditor.policy.load import load_policies, shipped_folder
 from auditor.sources.discover import discover
 from auditor.sources.read import ReadOptions
+from auditor.usage.join import History
 from auditor.waivers import load_waivers
 from auditor.workers import Progress, Task, judge_files
 
@@ -56,6 +57,12 @@ class Options:
     """Worker processes; the number of usable cores by default. The result is the same for any number."""
     keep_records: bool = False
     """Keep the facts of every workload."""
+    usage: str | None = None
+    """A table of history: a folder, or a Parquet file."""
+    usage_window_days: int | None = None
+    """How many days of it, up to the last one that it has; 14 by default."""
+    usage_cluster: str | None = None
+    """The cluster to read, of a table with several."""
     complete: bool = False
     """The input is a whole cluster: what is missing in it is missing."""
     node: str | None = None
@@ -116,12 +123,38 @@ def run(
     found = discover(paths, (*config.exclude, *options.exclude), stdin)
     template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
     read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
-    task = Task(plan=plan, read=read, keep_records=options.keep_records, complete=options.complete, node=options.node)
+    history, unusable, told = _history(options, config, folder)
+    task = Task(
+        plan=plan,
+        read=read,
+        keep_records=options.keep_records,
+        history=history,
+        complete=options.complete,
+        node=options.node,
+    )
     work = judge_files(found.files, task, options.jobs or usable_cores(), progress or _silent)
-    besides = Besides(skipped=(*found.skipped, *work.skipped), notes=(*found.notes, *work.notes))
+    besides = Besides(skipped=(*found.skipped, *unusable, *work.skipped), notes=(*found.notes, *told, *work.notes))
     report = assemble(work.judged, plan, baseline, version("kube-memory-auditor"), besides)
     records = tuple(record for part in work.judged for record in part.records)
     return Audit(report=report, records=records, fail_on=config.fail_on)
+
+
+def _history(
+    options: Options, config: Config, folder: Path
+) -> tuple[History | None, tuple[Skipped, ...], tuple[str, ...]]:
+    """Return the history to join, what of it cannot be used, and notes; nothing when none is asked for."""
+    wanted = config.usage
+    path = options.usage or (wanted.path and str(folder / wanted.path))
+    if not path:
+        return None, (), ()
+    from auditor.usage.load import load_history
+
+    return load_history(
+        Path(path),
+        window_days=options.usage_window_days or wanted.window_days,
+        cluster=options.usage_cluster or wanted.cluster,
+        renames=wanted.names,
+    )
 
 
 def _config(options: Options) -> tuple[Config, Path]:

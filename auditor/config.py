@@ -16,6 +16,7 @@ import msgspec
 from auditor.policy.model import ActivePolicy, Policy, typed_param
 from auditor.sources.model import Locator
 from auditor.sources.model import Path as KeyPath
+from auditor.usage.join import Rename
 
 FILE_NAME = ".auditor.yaml"
 
@@ -58,6 +59,19 @@ class Sidecars(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images: tuple[str, ...] = ()
 
 
+class Usage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The history of use that findings are joined with."""
+
+    path: str | None = None
+    """A folder of the table, or a Parquet file."""
+    window_days: int = 14
+    """How many days, up to the last one that the table has."""
+    cluster: str | None = None
+    """The cluster to read, of a table with several."""
+    names: tuple[Rename, ...] = ()
+    """Rules from names in the cluster to names in the manifests; the first that matches counts."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole config file; every key may be absent. Paths in it are relative to its folder."""
 
@@ -73,6 +87,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     template_paths: dict[str, str] = {}
     """Kind to the path of its pod template, such as `ScaledJob: spec.jobTargetRef.template`."""
     sidecars: Sidecars = Sidecars()
+    usage: Usage = Usage()
     rules: dict[str, RuleConfig] = {}
     overrides: tuple[Override, ...] = ()
 

@@ -52,6 +52,8 @@ class Judged(msgspec.Struct, frozen=True):
     """Only when asked for."""
     members: tuple[Member, ...] = ()
     """What the workloads add to sums; only when something in their cluster needs it."""
+    joined: tuple[tuple[str, str, str], ...] = ()
+    """The workloads that have a history: namespace, kind and name."""
     root: int = 0
     """Which PATH argument, that is which cluster, they belong to."""
     objects: int = 0
@@ -92,6 +94,7 @@ class Judge:
         skipped: list[Skipped] = []
         records: list[Record] = []
         members: list[Member] = []
+        joined: list[tuple[str, str, str]] = []
         waivers = _FileWaivers(self._plan, objects)
         workloads = containers = 0
         summed, targets = context.wide, context.targets
@@ -101,6 +104,8 @@ class Judge:
             record = build_record(obj, context, self._plan.target, self._plan.options)
             workloads += 1
             containers += len(record.containers)
+            if record.workload.history == "joined":
+                joined.append((obj.namespace or "", obj.kind, obj.name))
             if summed:
                 members.append(member_of(obj, record, targets))
             skipped.extend(_problem(obj, problem.path, problem.reason) for problem in record.problems)
@@ -115,6 +120,7 @@ class Judge:
             notes=tuple(waivers.notes()),
             records=tuple(records),
             members=tuple(members),
+            joined=tuple(joined),
             objects=len(objects),
             workloads=workloads,
             containers=containers,

@@ -26,6 +26,7 @@ from auditor.sources.comments import object_lines, own_comments
 from auditor.sources.model import InputFile, Object
 from auditor.sources.places import with_kept_places
 from auditor.sources.read import CONTEXT_PATTERN, ReadOptions, file_bytes, read_file
+from auditor.usage.join import History
 
 _BATCH_BYTES = 1 << 18
 _BATCH_FILES = 64
@@ -41,6 +42,8 @@ class Task:
     plan: Plan
     read: ReadOptions
     keep_records: bool = False
+    history: History | None = None
+    """What was used; None when no history was given."""
     complete: bool = False
     """Whether each PATH argument is said to be a whole cluster."""
     node: str | None = None
@@ -165,7 +168,23 @@ def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Pro
         if context.wide:
             members = [member for part in judged if part.root == root for member in part.members]
             judged.append(around.judge_surroundings(context, members))
-    return Work(judged, unusable, notes)
+    return Work(judged, unusable, [*notes, *_apart(task, judged)])
+
+
+def _apart(task: Task, judged: Sequence[Judged]) -> list[str]:
+    """Return what of the history and of the input does not join."""
+    if task.history is None:
+        return []
+    joined = {workload for part in judged for workload in part.joined}
+    without = sum(part.workloads for part in judged) - sum(len(part.joined) for part in judged)
+    unseen = len(task.history.workloads.keys() - joined)
+    notes = [f"history up to {task.history.last_day}"]
+    if without:
+        notes.append(f"{without} {'workload has' if without == 1 else 'workloads have'} no history")
+    if unseen:
+        noun = "workload of the history is" if unseen == 1 else "workloads of the history are"
+        notes.append(f"{unseen} {noun} not in the input")
+    return notes
 
 
 def _with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Task, list[Skipped], list[str]]:
@@ -177,7 +196,7 @@ def _with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[T
         for root, obj in [] if crashed else pickle.loads(part):  # noqa: S301 - written by our own worker
             objects[root].append(obj)
     built = [Context.build(some, task.plan.target.minor) for some in objects]
-    contexts = [replace(context, complete=task.complete) for context, _ in built]
+    contexts = [replace(context, complete=task.complete, history=task.history) for context, _ in built]
     if task.node is not None:
         contexts = _on_node(contexts, task.node)
     lost = sum(without_namespace(some) for some in objects)

@@ -1,6 +1,7 @@
 """What the commands share: options, outputs, progress. Nothing here decides what is a finding."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -46,6 +47,11 @@ def audit_options(command: F) -> F:
         click.option("--exclude", multiple=True, metavar="GLOB", help="Files and folders to leave out."),
         click.option("--waivers", metavar="FILE", help="A file of waivers."),
         click.option("--no-waivers", is_flag=True, help="Ignore every waiver: file, annotation and comment."),
+        click.option(
+            "--usage", metavar="PATH", help="History of use to join: a folder of its table, or a Parquet file."
+        ),
+        click.option("--usage-window", metavar="DAYS", help="Days of it, such as 14d. [default: 14d]"),
+        click.option("--usage-cluster", metavar="NAME", help="The cluster to read, of a table with several."),
         click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes. [default: the cores]"),
     ]
     for option in reversed(options):
@@ -66,9 +72,25 @@ def options_from(arguments: dict[str, Any], **more: Any) -> Any:
         "namespace",
         "exclude",
         "waivers",
+        "usage",
+        "usage_cluster",
         "jobs",
     )
-    return Options(**{name: arguments[name] for name in names}, use_waivers=not arguments["no_waivers"], **more)
+    window = arguments["usage_window"]
+    return Options(
+        **{name: arguments[name] for name in names},
+        usage_window_days=None if window is None else days_of(window),
+        use_waivers=not arguments["no_waivers"],
+        **more,
+    )
+
+
+def days_of(text: str) -> int:
+    """Return the days of a text such as `14d`, `2w` or `14`. Raises click.UsageError."""
+    match = re.fullmatch(r"([1-9][0-9]{0,3})([dw]?)", text)
+    if not match:
+        raise click.UsageError(f"{text!r} is no number of days: write 14d or 2w")
+    return int(match[1]) * (7 if match[2] == "w" else 1)
 
 
 def run_audit(arguments: dict[str, Any], **more: Any) -> Any:

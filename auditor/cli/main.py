@@ -74,8 +74,9 @@ def _fault(error: Exception) -> int:
     from auditor.kube.versions import VersionError
     from auditor.policy.load import PolicyError
     from auditor.sources.discover import SourceError
+    from auditor.usage.errors import UsageError
 
-    if isinstance(error, ConfigError | PolicyError | SourceError | VersionError):
+    if isinstance(error, ConfigError | PolicyError | SourceError | VersionError | UsageError):
         click.echo(str(error), err=True)
         return 2
     import traceback

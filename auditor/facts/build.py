@@ -1,5 +1,6 @@
 """From an object to its record: the pod is admitted, then told as facts. Never raises for what a manifest holds."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from auditor.kube.resize import PodStatus, in_force, level_in_force, read_status
 from auditor.kube.resources import counted, pod_limit, pod_request
 from auditor.kube.versions import Target
 from auditor.sources.model import Object
+from auditor.usage.join import ContainerHistory
 
 __all__ = ["FactOptions", "build_record"]
 
@@ -240,7 +242,12 @@ def _view(of: _Admitted, placed: _Placed, by: _Judged) -> PodView:
         by.context.config_maps.get(of.obj.namespace, {}) if of.obj.namespace is not None else {},
         _agreed(placed.around.allocatables_bytes) if placed.around.allocatables_bytes else None,
         placed.nodes,
+        _history(of.obj, by.context),
     )
+
+
+def _history(obj: Object, context: Context) -> Mapping[str, ContainerHistory]:
+    return context.history.of(obj.namespace, obj.kind, obj.name) if context.history is not None else {}
 
 
 def _several_apps(some: list[Container]) -> bool:
@@ -262,6 +269,7 @@ def _pod_facts(
         nodes=placed.nodes,
         indistinguishable=indistinguishable(placed.nodes, of.some),
         units_mixed=units_mixed(quantities, len(of.obj.pod_path or ())),
+        history=_history(of.obj, by.context),
         tmpfs_size_limit_bytes=tmpfs_total(of.volumes, written) if of.volumes else None,
     )
     return pod_facts(of.pod, of.spec, of.some, of.sums, around)

@@ -19,6 +19,7 @@ from auditor.runtimes.model import Around, Heap
 from auditor.runtimes.read import read_heap
 from auditor.runtimes.shm import shm_program
 from auditor.sidecars.known import known_sidecar
+from auditor.usage.join import ContainerHistory
 
 
 class PodView(msgspec.Struct, frozen=True):
@@ -41,6 +42,8 @@ class PodView(msgspec.Struct, frozen=True):
     node_allocatable_bytes: int | None
     """When all nodes agree."""
     nodes: tuple[OnNodes, ...]
+    history: Mapping[str, ContainerHistory]
+    """Container to its history."""
 
 
 class OnAll(msgspec.Struct, frozen=True):
@@ -98,6 +101,7 @@ def container_facts(seen: Seen, pod: PodView) -> ContainerFacts:
     request_bytes, limit_bytes = _bytes(request), _bytes(limit)
     on_all = _on_all(seen.number, pod.nodes) if pod.nodes else _alone(seen.forced, pod)
     pages = not (requests.keys() <= _PLAIN)
+    usage = pod.history.get(container.name) if pod.history else None
     in_force = (None, None) if pod.status is None else actuated(container, pod.status)
     heap = _heap(container, pod, max_bytes, request_bytes, limit_bytes)
     return ContainerFacts(
@@ -138,6 +142,7 @@ def container_facts(seen: Seen, pod: PodView) -> ContainerFacts:
         ephemeral_resources=ephemeral and bool(requests or limits),
         quota_unspecified=pod.unspecified.get(container.name) if pod.unspecified else None,
         shm_program=shm_program(container.image, container.raw.get("volumeMounts")),
+        usage=None if usage is None else usage.facts,
         actuated_request_bytes=_bytes(in_force[0]),
         actuated_limit_bytes=_bytes(in_force[1]),
     )

@@ -25,6 +25,7 @@ from auditor.kube.priority import PriorityClass, read_priority_class
 from auditor.kube.quota import Quota, read_quota
 from auditor.kube.versions import NEWEST
 from auditor.sources.model import Object
+from auditor.usage.join import History
 
 T = TypeVar("T")
 
@@ -76,6 +77,8 @@ class Context:
     """The different kinds of nodes."""
     unread: frozenset[tuple[str, str]] = frozenset()
     """Kind and namespace (empty for none) of objects that are in the input and could not be read."""
+    history: History | None = None
+    """What was used; None when no history was given."""
     complete: bool = False
     """Whether the input is said to be the whole cluster."""
 

@@ -7,6 +7,8 @@ rounds them (away from zero). Structs are frozen and hold tuples only, so a reco
 
 import msgspec
 
+from auditor.usage.model import UsageFacts
+
 Path = tuple[str | int, ...]
 """A path in an object: keys and list indexes, such as `("spec", "containers", 0, "resources")`."""
 
@@ -155,6 +157,8 @@ class ContainerFacts(msgspec.Struct, frozen=True):
     shm_program: str | None
     """A program of its image that needs more than the 64 MiB of /dev/shm that runtimes give, such as `PostgreSQL`;
     absent when none is known, or when a volume is mounted there."""
+    usage: UsageFacts | None
+    """What its history says; absent without one."""
     actuated_request_bytes: int | None
     """The memory request that the kubelet has put in force (status.containerStatuses[].resources); absent without
     status."""
@@ -286,6 +290,11 @@ class PodFacts(msgspec.Struct, frozen=True):
     """Containers whose request is so small for the node that oom_score_adj is 999; empty without nodes."""
     quota_rejection: str | None
     """Why a ResourceQuota refuses even the first such pod, in its words; absent when none does."""
+    undeclared: tuple[str, ...]
+    """Containers that its history has and the manifest does not declare, with their peaks, such as `istio-proxy (peak
+    120Mi)`; empty without history."""
+    undeclared_peak_bytes: int | None
+    """Sum of their peaks; absent when there are none."""
     resize: str | None
     """The state of an in-place resize that waits, from status: `Infeasible`, `Deferred`; absent without one."""
     windows: bool
@@ -310,6 +319,8 @@ class WorkloadFacts(msgspec.Struct, frozen=True):
     """The lower bound of the autoscaler that scales it; absent without one in the input."""
     max_replicas: int | None
     """The upper bound of the autoscaler that scales it; absent without one in the input."""
+    history: str
+    """Whether its containers have a history: `none` when no history was given, `missing` or `joined`."""
     file: str
     """The file as reports show it."""
     line: int

@@ -1,6 +1,6 @@
 """Facts about a pod and its workload."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from auditor.facts.record import OnNodes
 from auditor.facts.volumes import Volume
 from auditor.kube.admission import Event, Pod
 from auditor.kube.cgroup import pod_memory_max
+from auditor.kube.humane import format_bytes
 from auditor.kube.objects import Container, Fault, Path, Resources
 from auditor.kube.qos import qos_obstacles
 from auditor.kube.quantity import capped, show, whole_bytes
@@ -25,6 +26,7 @@ from auditor.kube.resize import (
 from auditor.kube.resources import aggregate, init_peak, pod_limit, pod_request, running
 from auditor.kube.versions import Since, Target
 from auditor.sources.model import Object
+from auditor.usage.join import ContainerHistory
 
 
 class PodSums(msgspec.Struct, frozen=True):
@@ -51,6 +53,8 @@ class PodAround(msgspec.Struct, frozen=True):
     indistinguishable: tuple[str, ...]
     units_mixed: tuple[str, str] | None
     """The two quantities in words, and the path of the decimal one."""
+    history: Mapping[str, ContainerHistory]
+    """Container to its history."""
     tmpfs_size_limit_bytes: int | None
 
 
@@ -102,6 +106,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
     )
     refusals = [event for event in pod.events if event.rejects] if pod.events else []
     by_ranges = [event for event in refusals if event.by.startswith("LimitRange ")]
+    undeclared = _undeclared(some, around.history) if around.history else ((), None)
     level_pages = hugepages_mismatch(level.requests, level.limits) if level else None
     return PodFacts(
         qos_class=sums.qos,
@@ -149,6 +154,8 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
         memory_high_bytes=highs.pop() if len(highs) == 1 else None,
         indistinguishable=around.indistinguishable,
         quota_rejection=_joined([event for event in refusals if event.by.startswith("ResourceQuota ")]),
+        undeclared=undeclared[0],
+        undeclared_peak_bytes=undeclared[1],
         resize=_resize(around.status),
         windows=pod.windows,
     )
@@ -189,6 +196,24 @@ def _unsupported(pod: Pod, spec: dict[str, Any], target: Target) -> str | None:
     system = spec.get("os")
     refused = isinstance(system, dict) and system.get("name") == "windows"
     return "validation refuses it in a pod of os windows" if refused else "nodes with Windows do not apply it"
+
+
+def _undeclared(
+    some: Sequence[Container], history: Mapping[str, ContainerHistory]
+) -> tuple[tuple[str, ...], int | None]:
+    """Return the containers that only the history has, in words, and the sum of their peaks.
+
+    One that ran as an ephemeral or plain init container is none that a pod's totals would hold.
+    """
+    names = {container.name for container in some}
+    found = {
+        name: item.facts.max_bytes
+        for name, item in sorted(history.items())
+        if name not in names and item.container_type not in ("ephemeral", "init") and item.facts.max_bytes is not None
+    }
+    if not found:
+        return (), None
+    return tuple(f"{name} (peak {format_bytes(peak)})" for name, peak in found.items()), capped(sum(found.values()))
 
 
 def _resize(status: PodStatus | None) -> str | None:
@@ -235,9 +260,16 @@ def workload_facts(obj: Object, spec: dict[str, Any], context: Context) -> Workl
         replicas=_replicas(obj, spec, context),
         min_replicas=scaler.min_replicas if scaler else None,
         max_replicas=scaler.max_replicas if scaler else None,
+        history=_joined_history(key, context),
         file=obj.file,
         line=obj.line,
     )
+
+
+def _joined_history(key: Workload, context: Context) -> str:
+    if context.history is None:
+        return "none"
+    return "joined" if context.history.of(*key) else "missing"
 
 
 def _replicas(obj: Object, spec: dict[str, Any], context: Context) -> int | None:

@@ -11,6 +11,7 @@ from auditor.facts.members import member_of
 from auditor.facts.record import Record, WideRecord
 from auditor.facts.surroundings import wide_records
 from auditor.kube.versions import parse_target
+from auditor.policy.history import history_of
 from auditor.policy.model import ActivePolicy, Example, NotJudged, Policy
 from auditor.policy.program import Program
 from auditor.sources.model import Object
@@ -59,7 +60,8 @@ def _records(objects: tuple[Object, ...], example: Example) -> Iterator[Record |
     target = parse_target(example.kubernetes_version)
     built, unusable = Context.build((obj for obj in objects if is_context(obj)), target.minor)
     yield from (item.reason for item in unusable)
-    context = replace(built, complete=example.complete)
+    history = history_of(example.usage) if example.usage else None
+    context = replace(built, complete=example.complete, history=history)
     members = []
     for obj in objects:
         if obj.pod_path is not None:

@@ -11,6 +11,27 @@ _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 _PARAM: dict[str, Any] = {"type": ["boolean", "integer", "number", "string", "array"]}
 _PARAMS: dict[str, Any] = {"type": "object", "additionalProperties": _PARAM}
+_SERIES: dict[str, Any] = {
+    "type": ["string", "integer", "number", "array"],
+    "description": "A quantity or number for every day, or a list of one a day, the last day last.",
+}
+_HISTORY: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["workload", "container"],
+    "properties": {
+        "namespace": _TEXT | {"description": "Default: shop."},
+        "workload": _TEXT | {"description": "Kind/name, such as Deployment/web."},
+        "container": _TEXT,
+        "type": {"enum": ["app", "init", "sidecar", "ephemeral"]},
+        "days": {"type": "integer", "description": "Days up to 2026-01-31; 14 by default."},
+        "pods": {"type": "integer", "description": "Pods with the same numbers; 1 by default."},
+        "coverage": {"type": "number", "description": "Share of each day's samples; 1 by default."},
+        **dict.fromkeys(("min", "mean", "p95", "p99", "max", "request", "limit"), _SERIES),
+        **dict.fromkeys(("swap_max", "rss_max", "cache_max"), _SERIES),
+        **dict.fromkeys(("oom_kills", "restarts", "pressure_waiting_ratio"), _SERIES),
+    },
+}
 _EXAMPLE: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -20,6 +41,7 @@ _EXAMPLE: dict[str, Any] = {
         "messages": _TEXTS | {"description": "The exact messages that the policy gives; of a bad example."},
         "kubernetes_version": _TEXT | {"description": "The version to judge for; the newest by default."},
         "params": _PARAMS | {"description": "Parameters in place of the policy's own."},
+        "usage": {"type": "array", "items": _HISTORY, "description": "A small history, a line for each container."},
         "complete": {
             "type": "boolean",
             "description": "Whether the manifest is the whole cluster, as --complete says.",

@@ -229,7 +229,8 @@ def _typed_params(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
 def _example(item: Any, defaults: Mapping[str, Any]) -> Example:
     fields: dict[str, Any] = {"manifest": item} if isinstance(item, str) else item
     params = {"params": _typed_params(fields["params"], defaults)} if fields.get("params") else {}
-    return Example(**(fields | params | {"messages": tuple(fields.get("messages", ()))}))
+    lists = {key: tuple(fields.get(key, ())) for key in ("messages", "usage")}
+    return Example(**(fields | params | lists))
 
 
 def _reference_faults(policy: Policy, found: Mapping[str, Any]) -> Iterator[Fault]:

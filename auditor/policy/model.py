@@ -21,6 +21,8 @@ class Example(msgspec.Struct, frozen=True):
     """The exact messages that this policy must give; empty in a good example."""
     kubernetes_version: str | None = None
     params: dict[str, Any] | None = None
+    usage: tuple[dict[str, Any], ...] = ()
+    """A small history, a line for each container; see `auditor.policy.history`."""
     complete: bool = False
     """Whether the manifest is the whole cluster."""
 

@@ -1,5 +1,7 @@
 """The page of a policy: what, why, how to fix, when to waive, parameters, examples; Markdown for people and SARIF."""
 
+from typing import Any
+
 from auditor.policy.model import Example, Policy
 
 
@@ -60,6 +62,14 @@ def _examples(title: str, examples: tuple[Example, ...]) -> str:
     for example in examples:
         if example.kubernetes_version:
             parts.append(f"On Kubernetes {example.kubernetes_version}:")
+        if example.usage:
+            parts.append("With this history:\n\n" + "\n".join(f"- {_line(item)}" for item in example.usage))
         parts.append(f"```yaml\n{example.manifest.rstrip()}\n```")
         parts += [f"> {message}" for message in example.messages]
     return "\n\n".join(parts)
+
+
+def _line(item: dict[str, Any]) -> str:
+    """Return a line of an example's history: the container, then its numbers."""
+    numbers = ", ".join(f"{key} {value}" for key, value in item.items() if key not in ("workload", "container"))
+    return f"{item['workload']}, container {item['container']}: {numbers}"

@@ -103,6 +103,21 @@ CATALOGUE = {
     "kubelet-cgroup-v1": "high",
     "node-memory-limits-overcommitted": "medium",
     "node-memory-headroom-missing": "medium",
+    "memory-high-throttles": "medium",
+    # usage
+    "memory-request-below-usage": "high",
+    "memory-limit-near-peak": "high",
+    "memory-oom-killed": "critical",
+    "memory-limit-pinned": "high",
+    "memory-request-oversized": "medium",
+    "memory-limit-oversized": "low",
+    "memory-leak-suspected": "high",
+    "memory-peak-seasonal": "info",
+    "memory-pressure-high": "medium",
+    "swap-in-use": "medium",
+    "sidecar-usage-unaccounted": "medium",
+    "memory-history-missing": "info",
+    "memory-history-thin": "info",
 }
 
 

@@ -202,6 +202,7 @@ def record(**workload: Any) -> Record:
         above_every_node=False,
         injected=(),
         unsized_injections=(),
+        undeclared=(),
         indistinguishable=(),
         windows=False,
     )
@@ -213,6 +214,7 @@ def record(**workload: Any) -> Record:
         "replicas": 3,
         "min_replicas": None,
         "max_replicas": None,
+        "history": "none",
         "file": "deploy/web.yaml",
         "line": 1,
         **workload,
