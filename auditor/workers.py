@@ -25,7 +25,7 @@ from auditor.findings import Skipped
 from auditor.sources.comments import object_lines, own_comments
 from auditor.sources.model import InputFile, Object
 from auditor.sources.places import with_kept_places
-from auditor.sources.read import CONTEXT_PATTERN, ReadOptions, file_bytes, read_file
+from auditor.sources.read import ReadOptions, file_bytes, may_hold_context, read_file
 from auditor.usage.join import History
 
 _BATCH_BYTES = 1 << 18
@@ -110,7 +110,7 @@ def _context_batch(files: Sequence[InputFile]) -> bytes:
     found: list[tuple[int, Object]] = []
     for file in files:
         content = file_bytes(file)
-        if content is None or not CONTEXT_PATTERN.search(content):
+        if content is None or not may_hold_context(content):
             continue
         objects = read_file(replace(file, content=content), task.read).objects
         lines = object_lines(objects)
