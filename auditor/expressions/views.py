@@ -9,18 +9,21 @@ Names = Mapping[str, frozenset[str]]
 """Variable to the names of its facts that some text mentions."""
 
 
+_PLAIN = frozenset((str, int, float, bool))
+
+
 def view(struct: msgspec.Struct, names: Iterable[str]) -> dict[str, Any]:
     """Return the named facts of a struct. A tuple anywhere would turn every expression into an error: lists instead."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in names:
         value = getattr(struct, name)
-        if value is None:
-            continue
-        if isinstance(value, tuple):
-            value = [msgspec.to_builtins(item) for item in value]
-        elif isinstance(value, msgspec.Struct):
-            value = view(value, value.__struct_fields__)
-        found[name] = value
+        kind = value.__class__
+        if kind in _PLAIN:
+            found[name] = value
+        elif kind is tuple:
+            found[name] = [item if item.__class__ in _PLAIN else msgspec.to_builtins(item) for item in value]
+        elif value is not None:
+            found[name] = view(value, value.__struct_fields__)
     return found
 
 

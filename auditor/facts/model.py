@@ -191,6 +191,8 @@ class VolumeFacts(msgspec.Struct, frozen=True):
     """The smallest memory.max among its writers; absent when none has one."""
     smallest_writer: str | None
     """The name of that container."""
+    fills_pod: bool
+    """True when a Memory volume's sizeLimit is not below the pod's memory.max."""
     running_writers: tuple[str, ...]
     """The writers that run together: app containers and sidecars."""
     hugepages_unrequested: bool

@@ -137,6 +137,7 @@ def volume_facts(volume: Volume, writers: Sequence[Writer], around: Surroundings
         tuple(writer.name for writer in writers),
         smallest[1] if smallest else None,
         smallest[0] if smallest else None,
+        tmpfs and around.pod_max_bytes is not None and (volume.size_limit_bytes or 0) >= around.pod_max_bytes,
         tuple(writer.name for writer in writers if writer.running),
         _hugepages_unrequested(volume.medium, around.hugepages),
         around.swappable_on if tmpfs else None,

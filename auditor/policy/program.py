@@ -33,16 +33,15 @@ class Program:
     def judge(self, record: Record | WideRecord) -> "Iterator[Fired | NotJudged]":
         """Yield what fires for the facts of one workload, or of one object around the pods."""
         for name in record.scopes:
-            scope = self._scope(name)
+            scope = self._scopes[name] if name in self._scopes else self._scope(name)
             if scope is not None:
                 for subject, variables in record.subjects(name):
                     yield from scope.judge(subject, variables)
 
     def _scope(self, name: str) -> "_Scope | None":
         """Return the policies of a scope, compiled when it is first judged; None when there are none."""
-        if name not in self._scopes:
-            active = [item for item in self._active if item.policy.scope == name]
-            self._scopes[name] = _Scope(name, active) if active else None
+        active = [item for item in self._active if item.policy.scope == name]
+        self._scopes[name] = _Scope(name, active) if active else None
         return self._scopes[name]
 
 
@@ -167,15 +166,23 @@ class _Text:
         self._names = _mentioned([text], scope)
         self._text, self._variables = bind_params(text, active.params), tuple(SCOPES[scope])
         self._compiled: Compiled | None = None
+        self._paths = [tuple(fact.split(".")) for fact in self.facts]
+        self._known: dict[tuple[Any, ...], Any] = {}
 
     def value(self, variables: Variables) -> Any:
         if self._path:
             return read_fact(self._path, variables)
         if self._constant is not None:
             return self._constant
-        if self._compiled is None:
-            self._compiled = Compiled(self._text, self._variables)
-        return self._compiled.evaluate(views(variables, self._names))
+        # The same facts have the same value: many containers of an input are alike.
+        key = tuple([read_fact(path, variables) for path in self._paths])
+        if key not in self._known:
+            if self._compiled is None:
+                self._compiled = Compiled(self._text, self._variables)
+            if len(self._known) >= _KNOWN_ANSWERS:
+                self._known.clear()
+            self._known[key] = self._compiled.evaluate(views(variables, self._names))
+        return self._known[key]
 
 
 def read_fact(path: Sequence[str], variables: Variables) -> Any:

@@ -144,6 +144,8 @@ class RapidLocator:
         self._tree = tree
         self._buffer = buffer
         """The bytes that the tree points into; parsing has altered them."""
+        self._address = 0
+        """Where the buffer stands in memory, once it was asked: it never moves."""
         self._base = base
         self._lines = lines
         self._make_exact = exact
@@ -171,7 +173,11 @@ class RapidLocator:
     def _find(self, path: Path) -> int:
         """Return the node at a path or its nearest parent: by position, since the tree's keys may hold escapes."""
         tree = self._tree
-        start = next((cut for cut in (len(path) - 1, len(path) - 3) if cut > 0 and path[:cut] in self._known), 0)
+        start = len(path) - 1
+        if start <= 0 or path[:start] not in self._known:
+            start = len(path) - 3
+            if start <= 0 or path[:start] not in self._known:
+                start = 0
         node, data = self._known[path[:start]] if start else (tree.root_id(), self._data)
         for depth in range(start, len(path)):
             if depth > start and depth >= len(path) - 3:
@@ -214,8 +220,9 @@ class RapidLocator:
     def _token(self, view: Any, *, quoted: bool) -> tuple[int, int] | None:
         if not view:
             return None
-        start_of_buffer = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
-        start = self._base + _address(view) - start_of_buffer
+        if not self._address:
+            self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
+        start = self._base + _address(view) - self._address
         content = self._lines.content
         if quoted:
             match = _QUOTED.match(content, start - 1)
