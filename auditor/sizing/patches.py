@@ -76,15 +76,16 @@ def json_patches(pairs: Iterable[Sized]) -> tuple[WorkloadPatch, ...]:
 def kustomize_component(pairs: Iterable[Sized]) -> str:
     """Return a kustomize Component (YAML) that patches every workload with something to change.
 
-    Strategic merge patches, which fail loudly when the object is not there; a JSON patch for custom resources, whose
-    lists a strategic merge would replace.
+    Strategic merge patches, which fail loudly when the object is not there. A JSON patch where such a merge would do
+    harm: it replaces the lists of custom resources, and puts the containers that it names before the others, while init
+    containers run in their order.
     """
     import yaml
 
     patches: list[dict[str, Any]] = []
     for items in _by_workload(changed(pairs)):
         first = items[0][0]
-        if (_group(first.api_version), first.kind) in _MERGED_BY_NAME:
+        if (_group(first.api_version), first.kind) in _MERGED_BY_NAME and _keeps_order(items):
             patches.append({"patch": _Block(_yaml(_merge(items)))})
         else:
             steps = [step for item, recommendation in items for step in _operations(item, recommendation)]
@@ -123,6 +124,14 @@ def _by_workload(pairs: Iterable[Sized]) -> list[list[Sized]]:
     return list(groups.values())
 
 
+def _keeps_order(items: Sequence[Sized]) -> bool:
+    """Return whether the named containers are the first ones of their lists, so that a merge moves none."""
+    places: dict[str, list[int]] = {}
+    for item, _ in items:
+        places.setdefault(item.list_name, []).append(item.index)
+    return all(sorted(found) == list(range(len(found))) for found in places.values())
+
+
 def _group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
@@ -159,7 +168,7 @@ def _merge(items: Sequence[Sized]) -> dict[str, Any]:
     """Return the strategic merge patch of one workload."""
     first = items[0][0]
     spec: dict[str, Any] = {}
-    for item, recommendation in items:
+    for item, recommendation in sorted(items, key=lambda pair: pair[0].index):
         resources = {block: {"memory": text} for block, text in amounts(recommendation).items()}
         spec.setdefault(item.list_name, []).append({"name": item.container, "resources": resources})
     body: Any = spec

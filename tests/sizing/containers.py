@@ -13,7 +13,7 @@ FIRST = date(2026, 11, 2)
 
 def usage(**changes):
     """Two whole weeks: mean 200 MiB, p95 300 MiB, peak 400 MiB."""
-    known = {name: None for name in UsageFacts.__struct_fields__} | {
+    known = dict.fromkeys(UsageFacts.__struct_fields__) | {
         "first_day": "2026-11-02",
         "last_day": "2026-11-15",
         "window_days": 14,

@@ -249,7 +249,7 @@ CURRENT = st.none() | st.integers(0, 2**45)
     coverage=st.floats(0, 1),
 )
 def test_every_rule_holds_for_any_numbers(
-    request, limit, current_request, current_limit, heap_bytes, initial_bytes, days, coverage
+    *, request, limit, current_request, current_limit, heap_bytes, initial_bytes, days, coverage
 ):
     known = usage(days=days, coverage_ratio=coverage)
     declared = heap(max_bytes=heap_bytes, initial_bytes=initial_bytes, declared=heap_bytes is not None)
