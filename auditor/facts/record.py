@@ -114,23 +114,27 @@ class Record(msgspec.Struct, frozen=True):
         """The scopes that a workload has subjects of."""
         return POD_SCOPES
 
-    def subjects(self, scope: str) -> Iterator[tuple[Subject, Variables]]:
-        """Yield each subject of a scope with the variables that its policies see (`SCOPES`)."""
-        shared: Variables = {"pod": self.pod, "workload": self.workload}
+    @property
+    def shared(self) -> Variables:
+        """The variables that the subjects of every scope see besides their own."""
+        return {"pod": self.pod, "workload": self.workload}
+
+    def subjects(self, scope: str) -> Iterator[tuple[Subject, msgspec.Struct]]:
+        """Yield each subject of a scope with the facts of its own variable, the first of `SCOPES`."""
         if scope == "container":
             for container in self.containers:
-                yield self.container_subject(container), {"container": container, **shared}
+                yield self.container_subject(container), container
         elif scope == "volume":
             for volume in self.volumes:
                 path = (*self.pod_path, "volumes", volume.index)
-                yield Subject("volume", volume.name, None, path), {"volume": volume, **shared}
+                yield Subject("volume", volume.name, None, path), volume
         elif scope == "quantity":
             for held in self.quantities:
-                yield held.subject, {"quantity": held.quantity, **shared}
+                yield held.subject, held.quantity
         elif scope == "pod":
-            yield Subject("pod", "", None, self.pod_path), shared
+            yield Subject("pod", "", None, self.pod_path), self.pod
         elif scope == "workload":
-            yield Subject("workload", "", None, ()), shared
+            yield Subject("workload", "", None, ()), self.workload
 
     def container_subject(self, container: ContainerFacts) -> Subject:
         """Return the subject of one of this record's containers."""
@@ -153,12 +157,15 @@ class WideRecord(msgspec.Struct, frozen=True):
         """The one scope."""
         return (self.scope,)
 
-    def subjects(self, scope: str) -> Iterator[tuple[Subject, Variables]]:
-        """Yield each subject with its one variable."""
+    @property
+    def shared(self) -> Variables:
+        """Nothing: there is one variable."""
+        return {}
+
+    def subjects(self, scope: str) -> Iterator[tuple[Subject, msgspec.Struct]]:
+        """Yield each subject with its facts."""
         if scope == self.scope:
-            (variable,) = SCOPES[scope]
-            for subject, facts in self.parts:
-                yield subject, {variable: facts}
+            yield from self.parts
 
     def writes(self) -> frozenset[tuple[str, str]]:
         """Return nothing: there are no containers here."""
@@ -184,4 +191,4 @@ SCOPES: dict[str, dict[str, type[msgspec.Struct]]] = {
     "node": {"node": NodeFacts},
     "cluster": {"cluster": ClusterFacts},
 }
-"""Scope of a policy to its variables. Every scope also sees `params`."""
+"""Scope of a policy to its variables, its subjects' own first. Every scope also sees `params`."""

@@ -35,8 +35,7 @@ class Program:
         for name in record.scopes:
             scope = self._scopes[name] if name in self._scopes else self._scope(name)
             if scope is not None:
-                for subject, variables in record.subjects(name):
-                    yield from scope.judge(subject, variables)
+                yield from scope.judge(record)
 
     def _scope(self, name: str) -> "_Scope | None":
         """Return the policies of a scope, compiled when it is first judged; None when there are none."""
@@ -50,34 +49,45 @@ class _Scope:
 
     def __init__(self, name: str, active: Sequence[ActivePolicy]) -> None:
         self.name = name
-        variables = tuple(SCOPES[name])
+        self._own, *shared = SCOPES[name]
+        variables = (self._own, *shared)
         conditions = [bind_params(item.policy.when, item.params) for item in active]
         self._names = _mentioned(conditions, name)
-        self._facts = tuple((variable, attrgetter(*sorted(facts))) for variable, facts in self._names.items())
-        self._known: dict[tuple[Any, ...], tuple[tuple[Any, _Outcome], ...]] = {}
+        self._own_facts = attrgetter(*sorted(self._names.get(self._own, ()))) if self._own in self._names else _nothing
+        self._shared_facts = [(v, attrgetter(*sorted(self._names[v]))) for v in shared if v in self._names]
+        self._shared_known: dict[tuple[Any, ...], int] = {}
+        self._known: dict[tuple[Any, int], tuple[tuple[Any, _Outcome], ...]] = {}
         self._joined = Compiled("[" + ",".join(f"({text})" for text in conditions) + "]", variables)
         self._single = [Compiled(text, variables) for text in conditions]
         self._outcomes = [_Outcome(item) for item in active]
 
-    def judge(self, subject: Subject, variables: Variables) -> "Iterator[Fired | NotJudged]":
-        for answer, outcome in self._answers(variables):
-            if answer is True:
-                yield outcome.fired(subject, variables)
-            else:
-                reason = answer.reason if isinstance(answer, EvaluationError) else f"gave {answer!r}"
-                yield NotJudged(outcome.active.policy.id, subject, reason)
+    def judge(self, record: Record | WideRecord) -> "Iterator[Fired | NotJudged]":
+        shared = record.shared
+        number = self._number(shared)
+        for subject, own in record.subjects(self.name):
+            key = (self._own_facts(own), number)
+            answers = self._known.get(key)
+            if answers is None:
+                answers = self._known[key] = self._answers({**shared, self._own: own})
+            for answer, outcome in answers:
+                if answer is True:
+                    yield outcome.fired(subject, {**shared, self._own: own})
+                else:
+                    reason = answer.reason if isinstance(answer, EvaluationError) else f"gave {answer!r}"
+                    yield NotJudged(outcome.active.policy.id, subject, reason)
+
+    def _number(self, shared: Variables) -> int:
+        """Return a number that equal facts of the shared variables have in common, made once for all subjects."""
+        key = tuple([facts(shared[variable]) for variable, facts in self._shared_facts])
+        if len(self._known) >= _KNOWN_ANSWERS or len(self._shared_known) >= _KNOWN_ANSWERS:
+            self._known.clear()
+            self._shared_known.clear()
+        return self._shared_known.setdefault(key, len(self._shared_known))
 
     def _answers(self, variables: Variables) -> "tuple[tuple[Any, _Outcome], ...]":
         """Return the conditions that are not false; they see facts alone, so that equal facts have equal answers."""
-        key = tuple([facts(variables[variable]) for variable, facts in self._facts])
-        answers = self._known.get(key)
-        if answers is None:
-            pairs = zip(self._evaluate(views(variables, self._names)), self._outcomes, strict=True)
-            answers = tuple((answer, outcome) for answer, outcome in pairs if answer is not False)
-            if len(self._known) >= _KNOWN_ANSWERS:
-                self._known.clear()
-            self._known[key] = answers
-        return answers
+        pairs = zip(self._evaluate(views(variables, self._names)), self._outcomes, strict=True)
+        return tuple((answer, outcome) for answer, outcome in pairs if answer is not False)
 
     def _evaluate(self, data: Mapping[str, Any]) -> Sequence[Any]:
         answers: Any = self._joined.evaluate(data)
@@ -85,6 +95,10 @@ class _Scope:
             return [single.evaluate(data) for single in self._single]
         values: Sequence[Any] = answers
         return values
+
+
+def _nothing(_: msgspec.Struct) -> tuple[()]:
+    return ()
 
 
 def _mentioned(texts: Sequence[str], scope: str) -> dict[str, frozenset[str]]:
