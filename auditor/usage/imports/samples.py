@@ -58,7 +58,7 @@ class Samples:
         self.options = options
         self.faults = Faults()
         self.notes: list[str] = []
-        self.hint_seconds = SNAPSHOT_SECONDS
+        self.hint_seconds: float = SNAPSHOT_SECONDS
         """What a sample stands for when its series has no other."""
         self._buffered = buffered
         self._latest_ms = int((options.now + FUTURE_TOLERANCE).timestamp() * 1000)
@@ -257,6 +257,6 @@ def _coverage_notes(rows: list[UsageDay]) -> Iterator[str]:
     containers = {(row.cluster, row.namespace, row.pod, row.container) for row in rows}
     covered = sum(row.coverage or 0 for row in rows) / len(rows)
     span = f"{min(days)}" if len(days) == 1 else f"{min(days)} to {max(days)}"
-    yield f"{samples} samples of {len(containers)} containers, {span}: {covered:.1%} of each pod-day is covered"
+    yield f"{samples} samples of {len(containers)} containers, {span}: {covered:.2%} of each pod-day is covered"
     if all(row.samples == 1 for row in rows):
         yield "one sample a day and container: a snapshot, not a history"
