@@ -164,7 +164,7 @@ def _size(gathered: Gathered, profiles: Sequence[Profile], arguments: dict[str, 
     }
     for output in outputs:
         write_output(output, render[output.format]())
-    return _ended(gathered, skipped, notes)
+    return _ended(gathered, outputs, skipped, notes)
 
 
 def _backtest(gathered: Gathered, profiles: Sequence[Profile], fit_ratio: float, outputs: Iterable[Output]) -> int:
@@ -186,11 +186,13 @@ def _backtest(gathered: Gathered, profiles: Sequence[Profile], fit_ratio: float,
     }
     for output in outputs:
         write_output(output, render[output.format]())
-    return _ended(gathered, gathered.skipped, ())
+    return _ended(gathered, outputs, gathered.skipped, ())
 
 
-def _ended(gathered: Gathered, skipped: Sequence[Skipped], notes: Iterable[str]) -> int:
-    for item in skipped:
+def _ended(gathered: Gathered, outputs: Iterable[Output], skipped: Sequence[Skipped], notes: Iterable[str]) -> int:
+    """Tell what the reader must know and return the exit code; a table on standard output tells what was skipped."""
+    told = any((output.format, output.path) == ("table", None) for output in outputs)
+    for item in () if told else skipped:
         click.echo(_skipped_line(item), err=True)
     for note in notes:
         click.echo(f"note: {plain(note)}", err=True)
@@ -216,14 +218,14 @@ def _table(pairs: Sequence[Sized], sums: Iterable[Totals], skipped: Iterable[Ski
     for total in sums:
         title = " ".join(part for part in (total.cluster, total.namespace or "(no namespace)") if part)
         members = [item for _, item in pairs if (item.cluster, item.namespace) == (total.cluster, total.namespace)]
-        header = ("workload", "container", "request", "limit", "x replicas", "days over limit", "why")
+        header = ("workload", "container", "request", "limit", "request x replicas", "over limit", "history", "why")
         lines += [plain(title), *_columns([header, *map(_recommended, members)]), f"  {_sum(total)}", ""]
-    lines += [_skipped_line(item) for item in skipped]
-    return without_commands("\n".join(lines))
+    return without_commands("\n".join([*lines, *map(_skipped_line, skipped), ""]))
 
 
 def _recommended(item: Recommendation) -> tuple[str, ...]:
-    over = "-" if item.limit_over_pod_days is None else f"{item.limit_over_pod_days} of {item.pod_days}"
+    over = "-" if item.limit_over_pod_days is None else f"{item.limit_over_pod_days} of {item.pod_days} pod-days"
+    seen = "-" if item.coverage_ratio is None else f"{item.days} days, {percent_text(item.coverage_ratio)}"
     return (
         plain(f"{item.kind} {item.name}"),
         plain(item.container),
@@ -231,6 +233,7 @@ def _recommended(item: Recommendation) -> tuple[str, ...]:
         _change(item.limit_bytes, item.recommended_limit_bytes, sized=item.sized),
         "-" if item.request_difference_bytes is None else _signed(item.request_difference_bytes),
         over,
+        seen,
         plain("; ".join(item.reasons)),
     )
 

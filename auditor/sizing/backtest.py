@@ -96,10 +96,16 @@ def backtest(
             continue
         tallies[CURRENT].containers += 1
         for row in judged:
-            tallies[CURRENT].judge(row, row.request_bytes, row.limit_bytes)
+            known = row.request_bytes is not None or row.limit_bytes is not None
+            tallies[CURRENT].judge(row, *_set_then(row if known else item))
         for sizer in sizers:
             _judge(tallies[sizer.profile.id], past, sizer, judged)
     return tuple(tally.outcome(name) for name, tally in tallies.items())
+
+
+def _set_then(holder: UsageDay | SizingInput) -> tuple[int | None, int | None]:
+    """Return request and limit of a day, or of the manifest where history has neither; a limit alone is both."""
+    return holder.limit_bytes if holder.request_bytes is None else holder.request_bytes, holder.limit_bytes
 
 
 def _judge(tally: _Tally, past: SizingInput, sizer: Sizer, judged: Sequence[UsageDay]) -> None:
