@@ -1,0 +1,159 @@
+"""How questions are cut into requests that a server can bear.
+
+Every number of a day is asked as a range query with a step of one day. Several expressions travel in one request,
+joined with `or` and told apart by a label. Days are evaluated a millisecond before their end, since windows include
+their left edge in Prometheus 2 and exclude it in Prometheus 3.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from auditor.usage.prometheus.model import Days, Shard
+from auditor.usage.prometheus.parts import DAY_SECONDS, ENDINGS, LATE_SECONDS, STAT, Part, Server, part_text
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to be: some expressions, for a part of the cluster, for some days."""
+
+    parts: tuple[Part, ...]
+    """Its expressions."""
+    shard: Shard
+    """Whose."""
+    days: Days
+    """Which days."""
+    late: bool = False
+    """Whether each day is evaluated `LATE_SECONDS` after its end."""
+    back_seconds: int = DAY_SECONDS + 60
+    """How far a counter's smallest value is looked for: the day and one scrape interval."""
+
+    def query(self, server: Server) -> str:
+        """Return its PromQL."""
+        return expression(self, server)
+
+    def times(self) -> tuple[float, float, int]:
+        """Return start, end and step in seconds."""
+        first, last = (evaluated_at(day, late=self.late) for day in (self.days.first, self.days.last))
+        return first, last, DAY_SECONDS
+
+    def halves(self) -> "tuple[Task, ...]":
+        """Return two tasks that together ask the same, or none when it cannot be made smaller."""
+        return halves(self)
+
+    def words(self) -> str:
+        """Return what it asks for."""
+        return told(self)
+
+
+def midnight(day: date) -> float:
+    """Return the first moment of a day in UTC, in seconds since 1970."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
+def evaluated_at(day: date, *, late: bool = False) -> float:
+    """Return when a day is evaluated, in seconds since 1970: a millisecond before its end, or later."""
+    return midnight(day) + DAY_SECONDS - 0.001 + (LATE_SECONDS if late else 0)
+
+
+def day_of(seconds: float, *, late: bool = False) -> date:
+    """Return the day that an evaluation at that time speaks of."""
+    return datetime.fromtimestamp(seconds - (LATE_SECONDS if late else 0), UTC).date()
+
+
+def expression(task: Task, server: Server) -> str:
+    """Return the PromQL of a task."""
+    told = []
+    for part in task.parts:
+        text = part_text(part, server, task.shard, back_seconds=task.back_seconds)
+        told.append(f'label_replace({text}, "{STAT}", "{part.stat}", "", "")')
+    return " or ".join(told)
+
+
+def runs(days: Iterable[date]) -> list[Days]:
+    """Return the consecutive runs of some days, in order."""
+    found: list[Days] = []
+    for day in sorted(set(days)):
+        if found and found[-1].last + timedelta(days=1) == day:
+            found[-1] = Days(found[-1].first, day)
+        else:
+            found.append(Days(day, day))
+    return found
+
+
+def blocks(days: Days, length: int) -> list[Days]:
+    """Return a run cut into blocks of at most a length, the newest first."""
+    found = []
+    last = days.last
+    while last >= days.first:
+        first = max(days.first, last - timedelta(days=length - 1))
+        found.append(Days(first, last))
+        last = first - timedelta(days=1)
+    return found
+
+
+def shards_for(series: Mapping[str, int], most_series: int) -> list[Shard]:
+    """Return shards of at most so many series where namespaces allow it; a namespace that is larger is cut by pods.
+
+    `series` counts each namespace's series. The last shard also takes every namespace that is not counted.
+    """
+    groups: list[list[str]] = []
+    cut: list[Shard] = []
+    size = most_series
+    for name, count in sorted(series.items(), key=lambda item: (-item[1], item[0])):
+        if count > most_series:
+            pieces = min(len(ENDINGS), -(-count // most_series))
+            cut += [Shard(names=(name,), endings=ENDINGS[i::pieces]) for i in range(pieces)]
+        elif size + count > most_series:
+            groups.append([name])
+            size = count
+        else:
+            groups[-1].append(name)
+            size += count
+    named = [Shard(names=tuple(group)) for group in groups]
+    rest = named.pop() if named else Shard(names=())
+    away = tuple(sorted(set(series) - set(rest.names)))
+    return [*cut, *named, Shard(names=rest.names, others=True, excluded=away)]
+
+
+def days_for(series: int, weight: float, samples_per_day: float, most_samples: int) -> int:
+    """Return how many days of so many series one request may ask for, at least 1."""
+    return max(1, int(most_samples / max(1.0, series * weight * samples_per_day)))
+
+
+def halves(task: Task) -> tuple[Task, ...]:
+    """Return two tasks that ask together what this one asks, or none when it cannot be made smaller."""
+    if len(task.days) > 1:
+        middle = task.days.first + timedelta(days=len(task.days) // 2 - 1)
+        newer = Days(middle + timedelta(days=1), task.days.last)
+        return tuple(msgspec.structs.replace(task, days=days) for days in (newer, Days(task.days.first, middle)))
+    if len(task.parts) > 1:
+        half = len(task.parts) // 2
+        return tuple(msgspec.structs.replace(task, parts=parts) for parts in (task.parts[:half], task.parts[half:]))
+    return tuple(msgspec.structs.replace(task, shard=shard) for shard in _halved(task.shard, task.parts))
+
+
+def _halved(shard: Shard, parts: Sequence[Part]) -> tuple[Shard, ...]:
+    half = len(shard.names) // 2
+    if shard.others and shard.names:
+        away = max(1, half)
+        rest = msgspec.structs.replace(
+            shard, names=shard.names[away:], excluded=tuple(sorted({*shard.excluded, *shard.names[:away]}))
+        )
+        return Shard(names=shard.names[:away], endings=shard.endings), rest
+    if half:
+        return tuple(msgspec.structs.replace(shard, names=names) for names in (shard.names[:half], shard.names[half:]))
+    endings = shard.endings or ENDINGS
+    if len(endings) == 1 or any("$m" not in part.template for part in parts):
+        return ()
+    return tuple(msgspec.structs.replace(shard, endings=endings[i::2]) for i in range(2))
+
+
+def told(task: Task) -> str:
+    """Return what a task asks for, in words."""
+    days = f"{task.days.first}" if len(task.days) == 1 else f"{task.days.first} to {task.days.last}"
+    names = list(task.shard.names)
+    where = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    where = where or "namespaces that were not counted"
+    some = f", pods that end in {task.shard.endings}" if task.shard.endings else ""
+    return f"{days}: {', '.join(part.stat for part in task.parts)} of {where}{some}"

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Installs the servers that these tests ask: Debian's prometheus (with promtool) and victoria-metrics. Needs root; does
+# nothing for what is there. The packages' own services never start: the tests run the programs, on loopback only.
+set -euo pipefail
+missing=()
+command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
+command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
+if [ ${#missing[@]} -eq 0 ]; then
+  exit 0
+fi
+# https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt: 101 forbids to start a service
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}"
