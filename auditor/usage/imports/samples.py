@@ -5,8 +5,10 @@ import tempfile
 from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import IO, Any, NamedTuple, Self
+
+import msgspec
 
 from auditor.usage.imports.days import DAY_MS, DayNumbers, Interval, summarise
 from auditor.usage.imports.faults import Faults
@@ -61,7 +63,7 @@ class Samples:
         self.hint_seconds: float = SNAPSHOT_SECONDS
         """What a sample stands for when its series has no other."""
         self._buffered = buffered
-        self._latest_ms = int((options.now + FUTURE_TOLERANCE).timestamp() * 1000)
+        self._latest_ms = 0
         self._earliest_ms = int(EPOCH.timestamp() * 1000)
         self._files: list[str] = []
         self._series: dict[Series, int] = {}
@@ -70,12 +72,18 @@ class Samples:
         self._columns = _columns()
         self._spilled: list[IO[bytes]] = []
         self._opened = ExitStack()
+        self.advance(options.now)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+
+    def advance(self, now: datetime) -> None:
+        """Say that it has become later."""
+        self.options = msgspec.structs.replace(self.options, now=now)
+        self._latest_ms = int((now + FUTURE_TOLERANCE).timestamp() * 1000)
 
     def begin(self, shown: str) -> None:
         """Say that what follows is of another file."""
