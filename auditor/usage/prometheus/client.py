@@ -3,6 +3,7 @@
 import base64
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -131,17 +132,23 @@ class Client:
 
     def _read(self, response: "urllib3.BaseHTTPResponse") -> bytes:
         """Return the body, unpacked; stop at the bound, and count what came over the wire."""
-        parts, total = [], 0
+        packed = response.headers.get("Content-Encoding", "").strip().lower() == "gzip"
+        # urllib3 would unpack by itself, but does not count the bytes of a chunked body
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed else None
+        parts, room = [], self._config.max_body_bytes
         try:
-            for part in response.stream(_CHUNK_BYTES, decode_content=True):
-                total += len(part)
-                if total > self._config.max_body_bytes:
+            for part in response.stream(_CHUNK_BYTES, decode_content=False):
+                with self._lock:
+                    self.received_bytes += len(part)
+                plain = unpack.decompress(part, room + 1) if unpack else part
+                room -= len(plain)
+                if room < 0:
                     response.close()
                     raise QueryError(Why.SMALLER, f"the answer is longer than {self._config.max_body_bytes} bytes")
-                parts.append(part)
+                parts.append(plain)
+        except zlib.error:
+            raise QueryError(Why.SMALLER, "the answer cannot be unpacked") from None
         finally:
-            with self._lock:
-                self.received_bytes += response.tell()
             response.release_conn()
         return b"".join(parts)
 
