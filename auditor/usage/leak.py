@@ -40,7 +40,7 @@ class Leak(msgspec.Struct, frozen=True):
     """A slope that passed the tests."""
 
     bytes_per_day: int
-    """How much more is held each day."""
+    """How much more is held each day, at least 1."""
     confidence_ratio: float
     """One minus the chance that minima without any trend would rise so steadily, 0 to 1."""
 
@@ -73,7 +73,7 @@ def days_to_limit(leak: Leak, *, peak_bytes: int | None, limit_bytes: int | None
     """Return the whole days until the peak meets the limit; 0 when it has, None when either is not known."""
     if peak_bytes is None or limit_bytes is None:
         return None
-    return max(0, limit_bytes - peak_bytes) // max(leak.bytes_per_day, 1)
+    return max(0, limit_bytes - peak_bytes) // leak.bytes_per_day
 
 
 def series_of(floors: Iterable[Floor]) -> tuple[Series, ...]:
@@ -157,7 +157,7 @@ def _slope(series: Iterable[Series]) -> float:
 
 def _least_bytes_per_day(series: Iterable[Series], limit_bytes: int | None) -> float:
     if limit_bytes:
-        return _MIN_SHARE_OF_LIMIT * limit_bytes
+        return max(1.0, _MIN_SHARE_OF_LIMIT * limit_bytes)
     typical = median(value for one in series for _, value in one)
     return max(_MIB, _MIN_SHARE_OF_LIMIT * typical)
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.usage.aggregate_model import Floor
-from auditor.usage.leak import Leak, days_to_limit, find_leak, rising, series_of
+from auditor.usage.leak import Leak, _confidence, days_to_limit, find_leak, rising, series_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
@@ -152,6 +152,20 @@ def test_confidence_is_that_of_mann_and_kendall():
     made = find_leak(floors(line(7, 20)), limit_bytes=GIB)
     assert made is not None
     assert made.confidence_ratio == pytest.approx(0.99867, abs=1e-5)
+
+
+def test_equal_days_are_ties():
+    # 0 0 1 1 2 2 3: S = 18, variance (7 * 6 * 19 - 3 * 2 * 1 * 9) / 18 = 41.33, z = 17 / 6.429 = 2.644.
+    assert _confidence([tuple((n, n // 2) for n in range(7))]) == pytest.approx(0.99591, abs=1e-5)
+
+
+@pytest.mark.parametrize(("swaps", "found"), [(0, True), (1, True), (2, False)])
+def test_a_rise_that_chance_explains_is_no_leak(swaps, found):
+    # Each swap of neighbours takes 2 from S = 21; 99.5 % of seven days needs over 1 + 2.576 * 6.658 = 18.15.
+    values = line(7, 20)
+    for n in range(0, 2 * swaps, 2):
+        values[n], values[n + 1] = values[n + 1], values[n]
+    assert (find_leak(floors(values), limit_bytes=512 * MIB) is not None) is found
 
 
 def test_pods_of_one_time_do_not_raise_the_confidence_but_lives_after_another_do():

@@ -145,6 +145,12 @@ def test_quantiles_over_pod_days_are_values_at_the_nearest_rank():
     assert (made.p50_bytes, made.p95_bytes, made.p99_bytes) == (9, 118, 219)
 
 
+def test_the_99th_percentile_of_200_pod_days_is_the_198th():
+    rows = [row(n % 10, pod=f"web-{n // 10}", mean_bytes=n, p95_bytes=n, p99_bytes=n) for n in range(1, 201)]
+    made = said(*rows)
+    assert (made.p50_bytes, made.p95_bytes, made.p99_bytes) == (100, 190, 198)
+
+
 def test_95_percent_of_pod_days_stay_at_or_under_p95():
     rows = [row(n % 10, pod=f"web-{n // 10}", p95_bytes=n) for n in range(40)]
     made = said(*rows)
@@ -209,6 +215,15 @@ def test_the_limit_of_a_kill_is_absent_when_its_day_has_none():
 )
 def test_a_day_was_near_its_limit_as_long_as_its_quantiles_prove(values, ratio):
     assert said(row(**{"limit_bytes": 100, **values})).near_limit_ratio == ratio
+
+
+@pytest.mark.parametrize(("limit_bytes", "near"), [(10000, True), (10001, False), (10010, False)])
+def test_near_the_limit_is_95_percent_of_it_exactly(limit_bytes, near):
+    assert said(row(min_bytes=9500, limit_bytes=limit_bytes)).near_limit_ratio == float(near)
+
+
+def test_one_sample_makes_a_day():
+    assert said(row(samples=1, coverage=1 / 1440)).days == 1
 
 
 def test_time_near_the_limit_is_weighted_by_samples():

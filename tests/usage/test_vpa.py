@@ -221,6 +221,29 @@ def test_samples_in_any_order_weigh_by_their_time():
         assert shares == pytest.approx({1: 1, 2: 6, 3: 2})
 
 
+@pytest.mark.parametrize(
+    ("peaks", "percentiles"),
+    [
+        (
+            [(1.2e9, 0), (0.8e9, 1), (2.5e9, 2), (0.9e9, 3), (1.0e9, 4)],
+            (1016281388.5540904, 2587739222.16645, 2587739222.16645),
+        ),
+        (
+            [(3e8, 0), (3.1e8, 0), (9e8, 1), (4e8, 120), (5e8, 121)],
+            (511134537.58887058, 511134537.58887058, 511134537.58887058),
+        ),
+        ([(7e10, 0), (1e7, 1), (9999999.0, 2), (5e12, 3)], (1021109408904.86,) * 3),
+    ],
+)
+def test_peaks_in_bytes_have_the_percentiles_that_the_recommender_s_own_code_prints(peaks, percentiles):
+    # Printed by its decaying histogram with its memory options, for (peak, days after 2026-11-02 00:00 UTC).
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    made = Histogram()
+    for peak, days in peaks:
+        made.add(peak, 1.0, at + timedelta(days=days))
+    assert [made.percentile(share) for share in (0.5, 0.9, 0.95)] == pytest.approx(percentiles, rel=1e-12)
+
+
 # model/container_test.go
 
 
@@ -320,6 +343,16 @@ def test_one_full_day_gives_the_end_of_its_bucket_with_margin_and_a_doubled_uppe
     assert made.confidence_days == 1.0
 
 
+def test_lower_bound_target_and_upper_bound_are_the_percentiles_50_90_and_95():
+    # 60 pods at 1, 32 at 2, 4 at 3 and 4 at 4 GB: in order they are the 60th, 92nd, 96th and 100th percentile.
+    peaks = [1] * 60 + [2] * 32 + [3] * 4 + [4] * 4
+    made = estimate([row(pod=f"web-{n}", max_bytes=peak * 10**9) for n, peak in enumerate(peaks)])
+    assert made is not None
+    assert made.lower_bytes == pytest.approx(1.15e9, rel=0.05)
+    assert made.target_bytes == pytest.approx(2 * 1.15e9, rel=0.05)
+    assert made.upper_bytes == pytest.approx(2 * 3 * 1.15e9, rel=0.05)
+
+
 def test_a_peak_three_days_ago_is_below_the_target():
     # It weighs 1/8 against 1 + 1/2 + 1/4: 1/15 of all, under the tenth that the 90th percentile leaves out.
     rows = [row(day=DAY + timedelta(days=n), max_bytes=3 * 10**9 if n == 0 else 10**9) for n in range(4)]
@@ -335,6 +368,7 @@ def test_confidence_is_the_shorter_of_span_and_samples():
     assert confidence_days(week) == 3.5
     pods = [row(pod=f"web-{n}") for n in range(5)]
     assert confidence_days(pods) == 1.0
+    assert confidence_days([*pods, row(day=DAY + timedelta(days=4), samples=0, coverage=None)]) == 1.0
     assert confidence_days([]) == 0.0
     assert confidence_days([row(samples=0, coverage=0.0)]) == 0.0
 
