@@ -61,6 +61,8 @@ def summarise(records: Any) -> tuple[list[DayNumbers], dict[int, Interval], list
     """Return the days, the intervals by series, and the duplicates of records (a structured array, see `samples`)."""
     import numpy as np
 
+    if not len(records):
+        return [], {}, []
     order = np.lexsort((records["line"], records["file"], -records["value"], records["time"], records["series"]))
     records = records[order]
     again = np.zeros(len(records), dtype=bool)
@@ -112,8 +114,8 @@ def _days(series: "Whole", days: "Whole", values: "Whole") -> list[DayNumbers]:
     counts = np.diff(np.append(starts, len(series)))
     values = values[np.lexsort((values, np.repeat(np.arange(len(starts)), counts)))]
     # The sum of a day may have more than 63 bits: in two parts it has not.
-    high = np.add.reduceat(values >> _LOW_BITS, starts) if len(starts) else starts
-    low = np.add.reduceat(values & (2**_LOW_BITS - 1), starts) if len(starts) else starts
+    high = np.add.reduceat(values >> _LOW_BITS, starts)
+    low = np.add.reduceat(values & (2**_LOW_BITS - 1), starts)
     columns = (
         series[starts],
         days[starts],

@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple, Self
 
 import msgspec
 
-from auditor.usage.imports.days import DAY_MS, DayNumbers, Interval, summarise
+from auditor.usage.imports.days import DAY_MS, DayNumbers, Duplicate, Interval, summarise
 from auditor.usage.imports.faults import Faults
 from auditor.usage.imports.model import EPOCH, FUTURE_TOLERANCE, ImportOptions, ImportResult
 from auditor.usage.model import UsageDay
@@ -70,7 +70,7 @@ class Samples:
         self._owners: dict[int, tuple[str, str]] = {}
         self._extras: dict[tuple[int, int], Extra] = {}
         self._columns = _columns()
-        self._spilled: list[IO[bytes]] = []
+        self._spilled: dict[int, IO[bytes]] = {}
         self._opened = ExitStack()
         self.advance(options.now)
 
@@ -133,14 +133,16 @@ class Samples:
         """Return the rows, faults and notes of all samples."""
         days: list[DayNumbers] = []
         intervals: dict[int, Interval] = {}
+        duplicates: list[Duplicate] = []
         for part in self._parts():
-            more, gaps, duplicates = summarise(part)
+            more, gaps, again = summarise(part)
             days += more
             intervals |= gaps
-            for item in duplicates:
-                sort = "duplicate" if item.same else "two values for one time"
-                kept = "is kept" if item.same else "is larger and is kept"
-                self.faults.add(self._files[item.file], item.line, sort, f"{sort}: the other one {kept}")
+            duplicates += again
+        for item in sorted(duplicates):
+            sort = "duplicate" if item.same else "two values for one time"
+            kept = "is kept" if item.same else "is larger and is kept"
+            self.faults.add(self._files[item.file], item.line, sort, f"{sort}: the other one {kept}")
         seconds = _Seconds(intervals, self.hint_seconds)
         names = list(self._series)
         rows = sorted((self._row(day, names[day.series], seconds) for day in days), key=_order)
@@ -187,13 +189,13 @@ class Samples:
     def _spill(self) -> None:
         import numpy as np
 
-        if not self._spilled:
-            for _ in range(_PARTITIONS):
-                self._spilled.append(self._opened.enter_context(tempfile.TemporaryFile(buffering=0)))  # noqa: SIM115 - the stack closes it
         records = self._records()
         self._columns = _columns()
         homes = records["series"] % _PARTITIONS
         for home in np.unique(homes).tolist():
+            if home not in self._spilled:
+                stream = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the stack closes it
+                self._spilled[home] = self._opened.enter_context(stream)
             self._spilled[home].write(records[homes == home].tobytes())
 
     def _parts(self) -> Iterator[Any]:
@@ -204,7 +206,7 @@ class Samples:
             yield self._records()
             return
         self._spill()
-        for stream in self._spilled:
+        for stream in self._spilled.values():
             stream.seek(0)
             yield np.frombuffer(stream.read(), dtype=list(_FIELDS))
 
