@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import urllib3
 
 _CHUNK_BYTES = 1 << 16
+GRACE_SECONDS = 10
+"""How much longer than the server is told the connection waits."""
 _SHOWN = 200
 
 
@@ -99,7 +101,9 @@ class Client:
         with self._lock:
             self.requests += 1
         config = self._config
-        timeout = urllib3.Timeout(connect=config.connect_timeout_seconds, read=config.query_timeout_seconds + 10)
+        timeout = urllib3.Timeout(
+            connect=config.connect_timeout_seconds, read=config.query_timeout_seconds + GRACE_SECONDS
+        )
         url, body, headers = f"{self._root}/api/v1/query_range", urlencode(fields), self._headers()
         if self._method == "GET":
             url, body = f"{url}?{body}", ""
@@ -159,7 +163,7 @@ class Client:
         if isinstance(error, urllib3.exceptions.SSLError):
             return QueryError(Why.REFUSED, self._clean(f"TLS: {error}"))
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-            return QueryError(Why.SMALLER, f"no answer within {self._config.query_timeout_seconds + 10} s")
+            return QueryError(Why.SMALLER, f"no answer within {self._config.query_timeout_seconds + GRACE_SECONDS} s")
         if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
             return QueryError(Why.SMALLER, f"no connection within {self._config.connect_timeout_seconds:g} s")
         if isinstance(error, urllib3.exceptions.NewConnectionError):

@@ -14,6 +14,8 @@ from auditor.usage.prometheus.plan import blocks, day_of, midnight, runs
 _MOST_POINTS = 10_000
 """Under the 11,000 of Prometheus."""
 _MOST_PODS = 200
+_FEW_POINTS = 120
+"""So few are not halved again."""
 
 
 class Suspects(msgspec.Struct, frozen=True):
@@ -64,10 +66,17 @@ class KillTask(msgspec.Struct, frozen=True, kw_only=True):
 
     pods: tuple[tuple[str, str], ...]
     """Namespace and pod."""
-    days: Days
-    """Which days."""
+    start: float
+    """The first moment to look at, in seconds since 1970."""
+    end: float
+    """The last one."""
     step_seconds: int
     """How often to look."""
+
+    @property
+    def days(self) -> Days:
+        """Return the days that it speaks of."""
+        return Days(day_of(self.start), day_of(max(self.start, self.end - LATE_SECONDS - 1)))
 
     def query(self, server: Server) -> str:
         """Return its PromQL."""
@@ -76,13 +85,15 @@ class KillTask(msgspec.Struct, frozen=True, kw_only=True):
 
     def times(self) -> tuple[float, float, int]:
         """Return start, end and step in seconds."""
-        return midnight(self.days.first), midnight(self.days.last) + DAY_SECONDS + LATE_SECONDS, self.step_seconds
+        return self.start, self.end, self.step_seconds
 
     def halves(self) -> "tuple[KillTask, ...]":
         """Return two tasks that together ask the same, or none when it cannot be made smaller."""
-        if len(self.days) > 1:
-            newer, *older = blocks(self.days, -(-len(self.days) // 2))
-            return tuple(msgspec.structs.replace(self, days=days) for days in (newer, *older))
+        steps = int((self.end - self.start) // self.step_seconds)
+        if steps >= _FEW_POINTS:
+            middle = self.start + steps // 2 * self.step_seconds
+            newer = msgspec.structs.replace(self, start=middle)
+            return newer, msgspec.structs.replace(self, end=middle - self.step_seconds)
         half = len(self.pods) // 2
         if not half:
             return ()
@@ -105,8 +116,9 @@ def tasks_for(suspects: dict[Key, set[int]], interval_seconds: float | None) -> 
         for block in blocks(run, length):
             inside = range(block.first.toordinal(), block.last.toordinal() + 1)
             pods = sorted({(key[0], key[1]) for key, found in suspects.items() if not found.isdisjoint(inside)})
+            start, end = midnight(block.first), midnight(block.last) + DAY_SECONDS + LATE_SECONDS
             tasks += [
-                KillTask(pods=tuple(pods[i : i + _MOST_PODS]), days=block, step_seconds=step)
+                KillTask(pods=tuple(pods[i : i + _MOST_PODS]), start=start, end=end, step_seconds=step)
                 for i in range(0, len(pods), _MOST_PODS)
             ]
     return tasks

@@ -13,6 +13,9 @@ import msgspec
 from auditor.usage.prometheus.model import Days, Shard
 from auditor.usage.prometheus.parts import DAY_SECONDS, ENDINGS, LATE_SECONDS, STAT, Part, Server, part_text
 
+_FEW_ENDINGS = 5
+"""So few classes of pods are not halved again: a namespace of that size is not what is too much."""
+
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One request to be: some expressions, for a part of the cluster, for some days."""
@@ -144,7 +147,7 @@ def _halved(shard: Shard, parts: Sequence[Part]) -> tuple[Shard, ...]:
     if half:
         return tuple(msgspec.structs.replace(shard, names=names) for names in (shard.names[:half], shard.names[half:]))
     endings = shard.endings or ENDINGS
-    if len(endings) == 1 or any("$m" not in part.template for part in parts):
+    if len(endings) <= _FEW_ENDINGS or any("$m" not in part.template for part in parts):
         return ()
     return tuple(msgspec.structs.replace(shard, endings=endings[i::2]) for i in range(2))
 

@@ -103,6 +103,7 @@ class _Pull:
         self._coverages: list[float] = []
         self._kills_lost: set[date] = set()
         self._dropped = 0
+        self._not_asked = 0
 
     def run(self, wanted: Sequence[date]) -> None:
         """Ask for the wanted days and write them."""
@@ -220,9 +221,12 @@ class _Pull:
 
     def _lose(self, outcome: Outcome[Any], days: Iterable[date]) -> None:
         """Note what could not be had, and that the days of it must be asked for again."""
-        reason = f"{outcome.ask.words()}: {outcome.error}"
-        self._skipped.append(Skipped(self._client.shown, None, None, reason))
         self._incomplete.update(days)
+        if outcome.error:
+            reason = f"{outcome.ask.words()}: {outcome.error}"
+            self._skipped.append(Skipped(self._client.shown, None, None, reason))
+        else:
+            self._not_asked += 1
 
     def _write(self, rows: Sequence[UsageDay], days: Days) -> None:
         """Write the rows of finished days; before that, note those of them that hold less than was asked for."""
@@ -250,6 +254,10 @@ class _Pull:
         notes = [*(found.notes if found else ()), *self._notes]
         if self._dropped:
             notes.append(f"{self._dropped} values are no amounts of memory and were left out")
+        skipped = [*self._skipped]
+        if self._not_asked:
+            reason = f"{self._not_asked} questions were not asked any more: nothing but failures"
+            skipped.append(Skipped(self._client.shown, None, None, reason))
         return PullResult(
             cluster=self._config.table_cluster,
             days_wanted=tuple(wanted),
@@ -265,5 +273,5 @@ class _Pull:
             coverage_ratio=sum(self._coverages) / len(self._coverages) if self._coverages else None,
             missing=found.missing if found else (),
             notes=tuple(notes),
-            skipped=tuple(self._skipped),
+            skipped=tuple(skipped),
         )

@@ -17,8 +17,10 @@ from auditor.usage.prometheus.answers import Answer, QueryError, Why
 from auditor.usage.prometheus.client import Client
 from auditor.usage.prometheus.parts import Server
 
-_FAILURES_IN_A_ROW = 12
-"""After so many failures without a success the server counts as gone."""
+_NO_HALVES_AFTER = 12
+"""After so many failures without a success smaller questions are not tried any more."""
+_GONE_AFTER = 40
+"""After so many the server counts as gone."""
 
 
 class Ask(Protocol):
@@ -40,6 +42,10 @@ class Ask(Protocol):
 A = TypeVar("A", bound=Ask)
 
 
+class _NotAskedError(Exception):
+    """Stands for the answer to a question that was not sent, since the server is gone."""
+
+
 class Outcome(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     """What became of one question."""
 
@@ -50,7 +56,7 @@ class Outcome(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     answer: Answer | None
     """Its answer; None when it failed for good."""
     error: str
-    """Why it failed, empty otherwise."""
+    """Why it failed, empty otherwise and where it was not asked."""
     last: bool
     """Whether the whole group is finished with it."""
 
@@ -114,8 +120,8 @@ class Runner:
             results.put((tag, ask, self._result(ask)))
 
     def _result(self, ask: Ask) -> _Result:
-        if self._in_a_row >= _FAILURES_IN_A_ROW:
-            return QueryError(Why.NEVER, f"not asked: {_FAILURES_IN_A_ROW} requests before it failed in a row")
+        if self._in_a_row >= _GONE_AFTER:
+            return _NotAskedError()
         start, end, step = ask.times()
         try:
             return self._client.query_range(ask.query(self._server), start=start, end=end, step=step)
@@ -128,9 +134,12 @@ class Runner:
             self._in_a_row = 0
             self.warnings.update(result.warnings)
             return ()
+        if isinstance(result, _NotAskedError):
+            return ()
         if not isinstance(result, QueryError):
             raise result
         if result.why is Why.REFUSED:
             raise UsageError(f"{self._client.shown}: {result}")
         self._in_a_row += 1
-        return ask.halves() if result.why is Why.SMALLER else ()
+        may_halve = result.why is Why.SMALLER and self._in_a_row <= _NO_HALVES_AFTER
+        return ask.halves() if may_halve else ()

@@ -77,19 +77,19 @@ def table(monkeypatch):
     kept = Table()
     fake = types.ModuleType("auditor.usage.table")
 
-    def write_days(folder, rows):
+    def write_days(_folder, rows):
         rows = list(rows)
         kept.writes.append(rows)
         kept.days |= {row.day for row in rows}
 
     fake.write_days = write_days
-    fake.days_present = lambda folder, cluster: set(kept.days)
+    fake.days_present = lambda _folder, _cluster: set(kept.days)
     monkeypatch.setitem(sys.modules, "auditor.usage.table", fake)
     return kept
 
 
 @pytest.fixture
-def pulled(table, tmp_path):
+def pulled(table, tmp_path):  # noqa: ARG001 - it stands in for the real table
     """Return a function that pulls into the table and gives the result."""
 
     def run(url, *, now=NOW, sleep=lambda _: None, progress=lambda _: None, **config):

@@ -1,15 +1,18 @@
 """Real servers on loopback with scripted history, and a proxy of ours that makes faults in front of them."""
+# ruff: noqa: S310 - every URL is http on loopback
 
 import contextlib
 import socket
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qs
 
 Sample = tuple[float, float]
@@ -31,7 +34,7 @@ class History:
         """Yield the lines of the text format; OpenMetrics has seconds, the older format milliseconds."""
         for name, by_labels in self.series.items():
             if not milliseconds:
-                yield f"# TYPE {name} {'unknown'}\n"
+                yield f"# TYPE {name} unknown\n"
             for labels, samples in by_labels.items():
                 text = ",".join(f'{key}="{value}"' for key, value in labels)
                 for seconds, value in samples:
@@ -165,7 +168,7 @@ class Proxy:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> "Proxy":
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -184,7 +187,7 @@ class Proxy:
             time.sleep(fault.late_seconds)
             status, kind, answer = fault.status, "application/json", fault.body
         else:
-            status, kind, answer = self._ask(path, body)
+            status, kind, answer = self._ask(path, body)  # by POST: the two are one to Prometheus
             time.sleep(fault.late_seconds)
         headers = {"Content-Type": kind, "Content-Length": str(len(answer)), **fault.headers}
         with contextlib.suppress(OSError):

@@ -176,7 +176,7 @@ def test_a_pull_asks_only_for_the_days_that_the_table_lacks(server_url, pulled, 
     assert [str(day) for day in result.days_written] == ["2026-03-03"]
 
 
-def test_days_before_the_oldest_sample_are_empty_and_cost_no_requests(prometheus_url, pulled, table):
+def test_days_before_the_oldest_sample_are_empty_and_cost_no_requests(prometheus_url, pulled):
     result = pulled(prometheus_url, window_days=30)
     assert [str(day) for day in result.days_written] == list(DAYS)
     assert len(result.days_empty) == 27
