@@ -17,14 +17,18 @@ from typing import TYPE_CHECKING
 from auditor.baseline import load_baseline
 from auditor.config import Config, ConfigError, Selection, find_config, load_config
 from auditor.engine import Besides, Plan, assemble
+from auditor.facts.context import Context, is_context
 from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
 from auditor.findings import Report, Skipped, severity_rank
-from auditor.kube.versions import parse_target
+from auditor.kube.versions import Target, parse_target
 from auditor.policy.keys import PROFILES
 from auditor.policy.load import load_policies, shipped_folder
+from auditor.sizing.gather import Window, gather, rows_by_workload
+from auditor.sizing.model import SizingInput
 from auditor.sources.discover import discover
-from auditor.sources.read import ReadOptions
+from auditor.sources.model import Object
+from auditor.sources.read import ReadOptions, read_file
 from auditor.usage.join import History
 from auditor.waivers import load_waivers
 from auditor.workers import Progress, Task, judge_files
@@ -139,6 +143,50 @@ def run(
     return Audit(report=report, records=records, fail_on=config.fail_on)
 
 
+def sizing_inputs(
+    paths: Sequence[str], options: Options, *, stdin: bytes | None = None
+) -> tuple[tuple[SizingInput, ...], tuple[Skipped, ...]]:
+    """Return each container of some manifests with its history, and what could not be read; in one process.
+
+    Raises ConfigError, SourceError or UsageError for wrong use; history is required.
+    """
+    config, folder = _config(options)
+    window, unusable = _window(options, config, folder)
+    found = discover(paths, (*config.exclude, *options.exclude), stdin)
+    template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
+    read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
+    by_root: dict[int, list[Object]] = {}
+    skipped = [*found.skipped, *unusable]
+    for file in found.files:
+        result = read_file(file, read)
+        skipped.extend(result.skipped)
+        by_root.setdefault(file.root, []).extend(result.objects)
+    target = _target(options, config)
+    items: list[SizingInput] = []
+    for objects in by_root.values():
+        context, bad = Context.build((obj for obj in objects if is_context(obj)), target.minor)
+        gathered, faults = gather(objects, context, target, _facts(config), window)
+        items.extend(gathered)
+        skipped.extend((*bad, *faults))
+    return tuple(items), tuple(skipped)
+
+
+def _window(options: Options, config: Config, folder: Path) -> tuple[Window, tuple[Skipped, ...]]:
+    """Return the rows of the window by workload, and what of the table is unusable."""
+    from auditor.usage.load import load_rows
+
+    wanted = config.usage
+    path = options.usage or (wanted.path and str(folder / wanted.path))
+    if not path:
+        raise ConfigError("--usage: sizing needs a table of history")
+    days = options.usage_window_days or wanted.window_days
+    rows, last, skipped = load_rows(Path(path), window_days=days, cluster=options.usage_cluster or wanted.cluster)
+    try:
+        return Window(until=last, days=days, rows=rows_by_workload(rows, wanted.names)), skipped
+    except ValueError as error:
+        raise ConfigError(f"usage.names: {error}") from error
+
+
 def _history(
     options: Options, config: Config, folder: Path
 ) -> tuple[History | None, tuple[Skipped, ...], tuple[str, ...]]:
@@ -171,17 +219,25 @@ def _plan(options: Options, config: Config, folder: Path) -> Plan:
         raise ConfigError(f"profile {profile!r}: must be {', '.join(PROFILES[:-1])} or {PROFILES[-1]}")
     folders = [shipped_folder(), *(folder / name for name in config.policies), *map(Path, options.policies)]
     policies = load_policies(folders, trusted=folders[0])
-    gates = [f"{name}={str(on).lower()}" for name, on in config.feature_gates.items()]
     waiver_file = options.waivers or (config.waivers and str(folder / config.waivers))
     return Plan(
         selection=Selection(policies, config, profile, options.config or ".auditor.yaml"),
-        target=parse_target(options.kubernetes_version or config.kubernetes_version, [*gates, *options.feature_gates]),
-        options=FactOptions(sidecar_names=config.sidecars.names, sidecar_images=config.sidecars.images),
+        target=_target(options, config),
+        options=_facts(config),
         waivers=load_waivers(Path(waiver_file)) if waiver_file and options.use_waivers else (),
         use_waivers=options.use_waivers,
         aliases={alias: policy.id for policy in policies for alias in policy.aliases},
         today=datetime.now(UTC).date(),
     )
+
+
+def _target(options: Options, config: Config) -> Target:
+    gates = [f"{name}={str(on).lower()}" for name, on in config.feature_gates.items()]
+    return parse_target(options.kubernetes_version or config.kubernetes_version, [*gates, *options.feature_gates])
+
+
+def _facts(config: Config) -> FactOptions:
+    return FactOptions(sidecar_names=config.sidecars.names, sidecar_images=config.sidecars.images)
 
 
 def usable_cores() -> int:

@@ -20,9 +20,17 @@ FAIL_ON = (*SEVERITIES, "never")
 
 
 def audit_options(command: F) -> F:
-    """Add the options of every command that audits."""
+    """Add the paths and options of every command that audits."""
+    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(_options(command))
+
+
+def paths_and_options(command: F) -> F:
+    """Add the same, of a command that can do without paths."""
+    return click.argument("paths", nargs=-1, metavar="[PATH]...")(_options(command))
+
+
+def _options(command: F) -> F:
     options = [
-        click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
         click.option(
             "--policies",
             multiple=True,
@@ -96,14 +104,17 @@ def days_of(text: str) -> int:
 def run_audit(arguments: dict[str, Any], **more: Any) -> Any:
     """Run the audit that the arguments ask for, with a progress bar on a terminal; return the `Audit`."""
     from auditor.api import run
-    from auditor.sources.read import MAX_FILE_BYTES
 
     paths = arguments["paths"]
-    stdin = None
-    if "-" in paths:
-        stdin = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     with Bar() as bar:
-        return run(paths, options_from(arguments, **more), stdin=stdin, progress=bar.advance)
+        return run(paths, options_from(arguments, **more), stdin=standard_input(paths), progress=bar.advance)
+
+
+def standard_input(paths: Sequence[str]) -> bytes | None:
+    """Return what standard input holds when a path asks for it, one byte more than is read at most."""
+    from auditor.sources.read import MAX_FILE_BYTES
+
+    return sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if "-" in paths else None
 
 
 class Bar:

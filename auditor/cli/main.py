@@ -16,6 +16,8 @@ _COMMANDS = {
     "facts": "auditor.cli.facts",
     "policies": "auditor.cli.policies",
     "baseline": "auditor.cli.baseline",
+    "usage": "auditor.cli.usage",
+    "size": "auditor.cli.size",
 }
 """Command to its module, which holds it under the same name; imported when asked for."""
 

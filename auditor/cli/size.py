@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from auditor.cli.common import Output, exit_code, parse_outputs, write_output
+from auditor.cli.common import (
+    Output,
+    exit_code,
+    options_from,
+    parse_outputs,
+    paths_and_options,
+    standard_input,
+    write_output,
+)
 from auditor.findings import Skipped
 from auditor.kube.humane import format_bytes, percent_text
 from auditor.reports.csv import Cell, write_rows
@@ -69,8 +77,11 @@ class Gathered:
 
 
 @click.command()
+@paths_and_options
 @click.option(
-    "--inputs", required=True, metavar="FILE", help="Containers with their history, a JSON object a line; - is stdin."
+    "--inputs",
+    metavar="FILE",
+    help="In place of PATHs: containers with their history, a JSON object a line; - is stdin.",
 )
 @click.option("--sizing", "names", multiple=True, metavar="NAME", help="Sizing profile. [default: balanced]")
 @click.option(
@@ -100,7 +111,7 @@ def size(**arguments: Any) -> int:
     if any(output.format == "helm" for output in outputs) and arguments["helm_mapping"] is None:
         raise click.UsageError("--output helm: needs --helm-mapping FILE")
     profiles = _profiles(arguments)
-    gathered = _gathered(arguments["inputs"])
+    gathered = _gathered(arguments)
     if arguments["backtest"]:
         return _backtest(gathered, profiles, arguments["fit_ratio"], outputs)
     return _size(gathered, profiles, arguments, outputs)
@@ -124,9 +135,16 @@ def _profiles(arguments: dict[str, Any]) -> list[Profile]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _gathered(path: str) -> Gathered:
+def _gathered(arguments: dict[str, Any]) -> Gathered:
+    """Return what the manifests and the history hold, or what a file of joined containers does."""
+    from auditor.api import sizing_inputs
     from auditor.sizing.inputs import read_lines
 
+    path, paths = arguments["inputs"], arguments["paths"]
+    if (path is None) is not bool(paths):
+        raise click.UsageError("name manifests, or --inputs FILE")
+    if path is None:
+        return Gathered(*sizing_inputs(paths, options_from(arguments), stdin=standard_input(paths)))
     try:
         content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:

@@ -44,12 +44,11 @@ class History:
     @staticmethod
     def build(found: Iterable[ContainerHistory], renames: Sequence[Rename] = (), last_day: str = "") -> "History":
         """Return the history by workload; raises ValueError for a rule that is no regular expression."""
-        rules = [(_compiled(rule), rule.name) for rule in renames]
         origins: dict[Workload, set[Workload]] = {}
         workloads: dict[Workload, dict[str, ContainerHistory]] = {}
         for item in found:
             namespace, kind, name = item.workload
-            key = (namespace, kind, _renamed(name, rules))
+            key = (namespace, kind, renamed(name, renames))
             origins.setdefault(key, set()).add(item.workload)
             workloads.setdefault(key, {})[item.container] = item
         ambiguous = tuple(sorted(key for key, names in origins.items() if len(names) > 1))
@@ -62,17 +61,16 @@ class History:
         return self.workloads.get((namespace, kind, name), {}) if namespace is not None else {}
 
 
-def _compiled(rule: Rename) -> re.Pattern[str]:
-    try:
-        return re.compile(rule.pattern)
-    except re.error as error:
-        raise ValueError(f"{rule.pattern!r} is no regular expression: {error}") from error
+def renamed(name: str, rules: Sequence[Rename]) -> str:
+    """Return the name by the first rule that matches, the name itself without one.
 
-
-def _renamed(name: str, rules: Sequence[tuple[re.Pattern[str], str]]) -> str:
-    """Return the name by the first rule that matches, the name itself without one."""
-    for pattern, template in rules:
-        match = pattern.fullmatch(name)
-        if match:
-            return match.expand(template)
+    Raises ValueError for a rule that is no regular expression, or whose name refers to a group that it does not have.
+    """
+    for rule in rules:
+        try:
+            match = re.fullmatch(rule.pattern, name)
+            if match:
+                return match.expand(rule.name)
+        except (re.error, IndexError) as error:
+            raise ValueError(f"{rule.pattern!r}: {error}") from error
     return name

@@ -1,17 +1,33 @@
 """From a table of history to what the audit joins: the facts of each container over a window of days."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from auditor.findings import Skipped
 from auditor.usage.aggregate import aggregate
 from auditor.usage.errors import UsageError
 from auditor.usage.join import ContainerHistory, History, Rename
+from auditor.usage.model import UsageDay
 from auditor.usage.statistics import facts
-from auditor.usage.table import days_present
+from auditor.usage.table import days_present, read_days
 
 DEFAULT_WINDOW_DAYS = 14
+
+
+def load_rows(
+    folder: Path, *, window_days: int = DEFAULT_WINDOW_DAYS, cluster: str | None = None
+) -> tuple[Sequence[UsageDay], date, tuple[Skipped, ...]]:
+    """Return the rows of the window that ends with the last day of a table, that day, and what cannot be used.
+
+    Raises UsageError as `load_history` does.
+    """
+    last = _last_day(folder, cluster)
+    since = last - timedelta(days=window_days - 1)
+    clusters = None if cluster is None else (cluster,)
+    rows, skipped = read_days(folder, clusters=clusters, since=since, until=last)
+    _one_cluster(folder, (row.cluster for row in rows))
+    return rows, last, skipped
 
 
 def load_history(
@@ -22,15 +38,9 @@ def load_history(
     The window ends where the table does, not today: the same table gives the same history. Raises UsageError for a
     table that is not there, is empty, or holds several clusters when none is named.
     """
-    days = days_present(folder, cluster)
-    if not days:
-        of_cluster = f" of cluster {cluster}" if cluster else ""
-        raise UsageError(f"{folder}: there is no history{of_cluster}")
-    last = max(days)
+    last = _last_day(folder, cluster)
     found, skipped = aggregate(folder, since=last - timedelta(days=window_days - 1), until=last, cluster=cluster)
-    clusters = sorted({item.cluster for item in found})
-    if len(clusters) > 1:
-        raise UsageError(f"{folder}: the history is of several clusters ({', '.join(clusters)}): name one")
+    _one_cluster(folder, (item.cluster for item in found))
     histories = (
         ContainerHistory(
             (item.namespace, item.workload_kind, item.workload_name),
@@ -49,3 +59,17 @@ def load_history(
         for namespace, kind, name in history.ambiguous
     )
     return history, skipped, notes
+
+
+def _last_day(folder: Path, cluster: str | None) -> date:
+    days = days_present(folder, cluster)
+    if not days:
+        of_cluster = f" of cluster {cluster}" if cluster else ""
+        raise UsageError(f"{folder}: there is no history{of_cluster}")
+    return max(days)
+
+
+def _one_cluster(folder: Path, names: Iterable[str]) -> None:
+    clusters = sorted(set(names))
+    if len(clusters) > 1:
+        raise UsageError(f"{folder}: the history is of several clusters ({', '.join(clusters)}): name one")

@@ -1,0 +1,69 @@
+"""`auditor usage`: collects history, imports it, shows it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditor.cli.common import Output, days_of, exit_code, write_output
+from auditor.cli.usage_import import cgroup, import_
+from auditor.cli.usage_pull import pull
+
+if TYPE_CHECKING:
+    from auditor.usage.aggregate_model import Aggregate
+
+
+@click.group()
+def usage() -> None:
+    """Collect, import and show the history of memory use."""
+
+
+usage.add_command(pull)
+usage.add_command(import_)
+usage.add_command(cgroup)
+
+
+@usage.command()
+@click.argument("table", type=click.Path(path_type=Path), metavar="TABLE")
+@click.option(
+    "--workload", "workloads", multiple=True, metavar="[NAMESPACE/][KIND/]NAME", help="Only these; repeatable."
+)
+@click.option(
+    "--window", default="14d", show_default=True, metavar="DAYS", help="Days up to the last one of the table."
+)
+@click.option("--cluster", metavar="NAME", help="Only this cluster.")
+@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a picture.")
+def show(table: Path, workloads: Sequence[str], window: str, cluster: str | None, page: Path | None) -> int:
+    """Show what a table of history says: numbers, and the peak of each day.
+
+    Exit codes: 0, 2 wrong use, 3 something could not be read.
+    """
+    from auditor.reports.usage import Shown, render_html, render_text
+    from auditor.usage.aggregate import aggregate
+    from auditor.usage.errors import UsageError
+    from auditor.usage.statistics import facts
+    from auditor.usage.table import days_present
+
+    days, length = days_present(table, cluster), days_of(window)
+    if not days:
+        raise UsageError(f"{table}: there is no history" + (f" of cluster {cluster}" if cluster else ""))
+    last = max(days)
+    found, skipped = aggregate(table, since=last - timedelta(days=length - 1), until=last, cluster=cluster)
+    items = [Shown(item, facts(item, window_days=length)) for item in found if _wanted(item, workloads)]
+    click.echo(render_text(items), nl=False)
+    if page is not None:
+        write_output(Output("html", page), render_html(items))
+    for item in skipped:
+        click.echo(f"not read: {item.file}: {item.reason}", err=True)
+    return exit_code(failed=False, complete=not skipped)
+
+
+def _wanted(item: "Aggregate", workloads: Sequence[str]) -> bool:
+    """Return whether a container is of one of the workloads; all are when none is named."""
+    names = (item.namespace, item.workload_kind, item.workload_name)
+    return not workloads or any(
+        names[-len(parts) :] == tuple(parts) or (len(parts) == 2 and (names[0], names[2]) == tuple(parts))
+        for parts in (text.split("/") for text in workloads)
+    )

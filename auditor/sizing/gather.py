@@ -1,0 +1,110 @@
+"""From manifests and history to what is sized: each container of each workload, with its rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from auditor.facts.build import build_record
+from auditor.facts.context import Context
+from auditor.facts.model import ContainerFacts
+from auditor.facts.options import FactOptions
+from auditor.facts.record import Record
+from auditor.findings import Skipped
+from auditor.kube.versions import Target
+from auditor.sizing.model import SizingInput
+from auditor.sources.model import Object
+from auditor.usage.join import Rename, renamed
+from auditor.usage.model import UsageDay
+from auditor.usage.statistics import facts_of
+
+Rows = Mapping[tuple[str, str, str], Mapping[str, Sequence[UsageDay]]]
+"""Namespace, kind and name in the manifests to container to its rows."""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The rows of a window of days."""
+
+    until: date
+    days: int
+    rows: Any
+    """`Rows`: msgspec has no type for a mapping with tuples as keys."""
+
+
+def rows_by_workload(rows: Iterable[UsageDay], renames: Sequence[Rename]) -> Rows:
+    """Return rows under the names that their workloads have in the manifests."""
+    found: dict[tuple[str, str, str], dict[str, list[UsageDay]]] = {}
+    names: dict[str, str] = {}
+    for row in rows:
+        if row.workload_name not in names:
+            names[row.workload_name] = renamed(row.workload_name, renames)
+        key = (row.namespace, row.workload_kind, names[row.workload_name])
+        found.setdefault(key, {}).setdefault(row.container, []).append(row)
+    return found
+
+
+def gather(
+    objects: Iterable[Object], context: Context, target: Target, options: FactOptions, window: Window
+) -> tuple[tuple[SizingInput, ...], tuple[Skipped, ...]]:
+    """Return the containers of all workloads in input order, and what of them has the wrong shape."""
+    items: list[SizingInput] = []
+    skipped: list[Skipped] = []
+    scaled = {
+        (held.value.namespace, held.value.target.kind, held.value.target.name)
+        for held in context.horizontal
+        if held.value.metrics
+    }
+    for obj in objects:
+        if obj.pod_path is None:
+            continue
+        record = build_record(obj, context, target, options)
+        for problem in record.problems:
+            place = obj.locator.place((*obj.path, *problem.path))
+            skipped.append(Skipped(obj.file, place.line, place.column, f"{obj.kind}/{obj.name}: {problem.reason}"))
+        by_memory = (obj.namespace, obj.kind, obj.name) in scaled
+        items.extend(
+            _input(obj, record, container, window, scaled=by_memory)
+            for container in record.containers
+            if container.type != "ephemeral"
+        )
+    return tuple(items), tuple(skipped)
+
+
+def _input(obj: Object, record: Record, container: ContainerFacts, window: Window, *, scaled: bool) -> SizingInput:
+    known = window.rows.get((obj.namespace, obj.kind, obj.name), {})
+    rows = tuple(known.get(container.name, ()))
+    metadata = obj.data.get("metadata")
+    written = metadata.get("namespace") if isinstance(metadata, dict) else None
+    return SizingInput(
+        cluster=rows[0].cluster if rows else "",
+        api_version=obj.api_version,
+        kind=obj.kind,
+        namespace=obj.namespace,
+        written_namespace=written if isinstance(written, str) else None,
+        name=obj.name,
+        replicas=record.workload.replicas,
+        pod_path=record.pod_path,
+        pod_containers=sum(1 for item in record.containers if item.type in ("app", "sidecar")),
+        scaled_by_memory=scaled,
+        container=container.name,
+        container_type=container.type,
+        list_name=container.list_name,
+        index=container.index,
+        resources=_resources(obj, record, container),
+        request_bytes=container.request_bytes,
+        limit_bytes=container.limit_bytes,
+        heap=container.heap,
+        usage=facts_of(rows, until=window.until, window_days=window.days) if rows else None,
+        days=rows,
+    )
+
+
+def _resources(obj: Object, record: Record, container: ContainerFacts) -> Any:
+    here: Any = obj.data
+    for step in (*record.pod_path, container.list_name, container.index, "resources"):
+        if isinstance(here, dict):
+            here = here.get(step)
+        else:
+            here = here[step] if isinstance(here, list) and isinstance(step, int) and step < len(here) else None
+    return here
