@@ -234,7 +234,7 @@ def _missing(present: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     absent = [name for name in _LEAVES_UNKNOWN if name not in present]
     if OWNER_RULE in present:
         absent = [name for name in absent if name not in ("kube_pod_owner", "kube_replicaset_owner")]
-    notes = [f"{name} is missing: {_LEAVES_UNKNOWN[name]} stay unknown" for name in absent]
+    notes = [f"{name} is missing; unknown: {_LEAVES_UNKNOWN[name]}" for name in absent]
     if WORKING_SET not in present:
         absent.insert(0, WORKING_SET)
         notes.insert(0, f"{WORKING_SET} is missing: the server has no memory history of containers")

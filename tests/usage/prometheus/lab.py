@@ -71,14 +71,19 @@ def running(command: list[str], url: str, log: Path) -> Iterator[subprocess.Pope
 
 def fill(history: History, folder: Path, promtool: str) -> Path:
     """Write history as a Prometheus database and return its folder."""
+    return fill_lines(history.lines(milliseconds=False), folder, promtool)
+
+
+def fill_lines(lines: Iterable[str], folder: Path, promtool: str) -> Path:
+    """Write lines of OpenMetrics as a Prometheus database and return its folder."""
     text, data = folder / "history.om", folder / "data"
     with text.open("w") as out:
-        out.writelines(history.lines(milliseconds=False))
+        out.writelines(lines)
         out.write("# EOF\n")
+    # one block where the default makes one each two hours, and reads the text as many times
+    flags = ["--quiet", "--max-block-duration=8760h"]
     subprocess.run(
-        [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", text, data],
-        check=True,
-        capture_output=True,
+        [promtool, "tsdb", "create-blocks-from", "openmetrics", *flags, text, data], check=True, capture_output=True
     )
     text.unlink()
     return data
