@@ -10,6 +10,7 @@ from statistics import median_low
 from auditor.usage.aggregate_model import Aggregate, AggregateDay, Floor
 from auditor.usage.leak import days_to_limit, find_leak, rising
 from auditor.usage.model import UsageDay, UsageFacts
+from auditor.usage.rows import judge
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 """As facts name them, in the order of `date.weekday()`."""
@@ -24,11 +25,12 @@ _WEEKDAY_TIMES = 2
 def facts_of(rows: Iterable[UsageDay], *, until: date, window_days: int) -> UsageFacts | None:
     """Return the facts of one container of a workload from the rows of the window that ends with `until`.
 
-    None when the window has no row. Of two rows with the same key the later collected one counts.
+    None when the window has no row that counts: of two rows of one key the later collected one does, and none that
+    cannot be true (`rows.judge`).
     """
     since = until - timedelta(days=window_days - 1)
-    window = [row for row in rows if since <= row.day <= until]
-    return facts(aggregate_of(window), window_days=window_days) if window else None
+    kept, _ = judge((row for row in rows if since <= row.day <= until), None)
+    return facts(aggregate_of(kept), window_days=window_days) if kept else None
 
 
 def facts(aggregate: Aggregate, *, window_days: int) -> UsageFacts:
@@ -79,9 +81,9 @@ def facts(aggregate: Aggregate, *, window_days: int) -> UsageFacts:
 def aggregate_of(rows: Iterable[UsageDay]) -> Aggregate:
     """Return what the rows of one container add up to, as an engine computes it over a table.
 
-    Raises ValueError without rows.
+    Only rows that count, each key once (`rows.judge`). Raises ValueError without rows.
     """
-    kept = _latest(rows)
+    kept = sorted(rows, key=lambda row: (row.day, row.pod))
     if not kept:
         raise ValueError("an aggregate needs a row")
     max_bytes = _largest(row.max_bytes for row in kept)
@@ -117,16 +119,6 @@ def aggregate_of(rows: Iterable[UsageDay]) -> Aggregate:
         ),
         floors=floors if rising(floors) else (),
     )
-
-
-def _latest(rows: Iterable[UsageDay]) -> list[UsageDay]:
-    """Return one row for each key, the later collected one, by day and pod; of equally old ones the first."""
-    kept: dict[tuple[object, ...], UsageDay] = {}
-    for row in rows:
-        key = (row.cluster, row.day, row.namespace, row.pod, row.container)
-        if key not in kept or row.collected_at > kept[key].collected_at:
-            kept[key] = row
-    return sorted(kept.values(), key=lambda row: (row.day, row.pod))
 
 
 def _day(rows: Sequence[UsageDay]) -> AggregateDay:
