@@ -1,7 +1,6 @@
 """`auditor usage import` and `auditor usage cgroup`: history from exports, texts and a node's own files."""
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -203,17 +202,16 @@ def _finish(results: list["ImportResult"], folder: str) -> int:
 
     rows = [row for result in results for row in result.rows]
     skipped = [item for result in results for item in result.skipped]
+    if rows:
+        try:
+            skipped += write_days(Path(folder), rows).skipped
+        except UsageError as error:
+            raise click.UsageError(str(error)) from error
     for item in skipped:
         place = item.file if item.line is None else f"{item.file}:{item.line}"
         click.echo(f"{place}: skipped: {item.reason}", err=True)
     for note in dict.fromkeys(note for result in results for note in result.notes):
         click.echo(f"note: {note}", err=True)
-    if rows:
-        try:
-            write_days(Path(folder), rows)
-        except UsageError as error:
-            raise click.UsageError(str(error)) from error
     days = len({row.day for row in rows})
-    click.echo(f"{len(rows)} pod-days of {days} days added to {folder}", err=True)
-    sys.stderr.flush()
+    click.echo(f"{len(rows)} pod-days of {days} days read into {folder}", err=True)
     return exit_code(failed=False, complete=bool(rows) and not skipped)

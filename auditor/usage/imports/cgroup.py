@@ -9,7 +9,7 @@ from auditor.usage.errors import UsageError
 from auditor.usage.imports.cgroup_names import Names
 from auditor.usage.imports.cgroup_tree import ContainerGroup, Reading, container_groups, memory_root, read_group
 from auditor.usage.imports.model import ImportOptions, ImportResult
-from auditor.usage.imports.samples import Extra, Samples, Series
+from auditor.usage.imports.samples import UNKNOWN_NAMESPACE, Extra, Samples, Series
 
 _PEAK_SHARE = 1.2
 
@@ -68,8 +68,10 @@ class Sampler:
                 f"{missed} containers once used over 20 % more, cache included, than in any of these samples: "
                 "longer or denser sampling would see it"
             )
-        if any(row.namespace == "" for row in result.rows):
-            notes.append("pods without names are told by uid, containers by id: give /var/log or crictl's list")
+        if any(row.namespace == UNKNOWN_NAMESPACE for row in result.rows):
+            notes.append(
+                "pods without names are told by uid in a namespace `_`, containers by id: --logs and --crictl help"
+            )
         return ImportResult(result.rows, result.skipped, tuple(notes))
 
     def _take(self, group: ContainerGroup, reading: Reading, name: tuple[str, str, str], at: datetime) -> bool:

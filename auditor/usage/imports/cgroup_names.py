@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from auditor.usage.errors import UsageError
+from auditor.usage.imports.samples import UNKNOWN_NAMESPACE
 
 _LOG = re.compile(r"([^_]+)_([^_]+)_(.+)-([0-9a-f]{64})\.log")
 _LABELS = ("io.kubernetes.pod.namespace", "io.kubernetes.pod.name", "io.kubernetes.container.name")
@@ -28,7 +29,7 @@ class Names(msgspec.Struct, frozen=True):
     """Ids of pause containers."""
 
     def of(self, pod_uid: str, container_id: str) -> tuple[str, str, str] | None:
-        """Return namespace, pod and container; uid and id where no names are known; None for a pause container.
+        """Return namespace, pod and container; `_`, uid and id where no names are known; None for a pause container.
 
         Where only logs tell names, a container without one beside named ones of its pod is the pause container.
         """
@@ -39,7 +40,7 @@ class Names(msgspec.Struct, frozen=True):
         told_by_logs = not self.sandboxes and pod is not None and self._has_containers(pod)
         if told_by_logs or container_id in self.sandboxes:
             return None
-        namespace, name = pod or ("", pod_uid)
+        namespace, name = pod or (UNKNOWN_NAMESPACE, pod_uid)
         return namespace, name, container_id[:12]
 
     def _has_containers(self, pod: tuple[str, str]) -> bool:

@@ -21,6 +21,8 @@ SNAPSHOT_SECONDS = 60
 """What a sample stands for when nothing tells how often samples are taken."""
 LONGEST_SECONDS = 3600
 """The longest time that a sample may stand for."""
+UNKNOWN_NAMESPACE = "_"
+"""Stands for a namespace that a source cannot tell; no namespace can be called so."""
 
 _PARTITIONS = 64
 _FEW_GAPS = 10
@@ -95,10 +97,11 @@ class Samples:
         if known is not None:
             return known
         for word, text in (("namespace", name.namespace), ("pod", name.pod), ("container", name.container)):
-            if not text and word != "namespace":
-                self.fault(line, f"no {word}", f"names no {word}")
+            if not text:
+                how = ": say it with --namespace" if word == "namespace" else ""
+                self.fault(line, f"no {word}", f"names no {word}{how}")
                 return None
-            if text and not _NAME.fullmatch(text):
+            if not _NAME.fullmatch(text) and text != UNKNOWN_NAMESPACE:
                 short = text if len(text) < 64 else f"{text[:60]}..."
                 self.fault(line, f"{word} that is no name", f"{word} {short!r} is no name")
                 return None

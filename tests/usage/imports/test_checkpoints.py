@@ -118,7 +118,7 @@ def test_a_bad_checkpoint_is_told_with_its_line_and_the_others_count(written, op
 
 
 def test_other_objects_are_left_out_and_counted(written, options):
-    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {}\n"
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
     result = read_checkpoints([written("c.yaml", text)], options)
     assert (result.rows, result.skipped) == ((), ())
     assert "1 objects that are no checkpoints left out" in result.notes

@@ -61,6 +61,11 @@ def test_kubectl_top_of_one_namespace_takes_the_namespace_that_is_given(written,
     assert named(result) == [("shop", "web-1", "app", 250 * MIB)]
 
 
+def test_a_namespace_that_nobody_says_is_a_fault_that_tells_the_option(written, at):
+    (fault,) = read_kubectl_top([written("top.txt", ONE)], at).skipped
+    assert (fault.line, fault.reason) == (2, "names no namespace: say it with --namespace")
+
+
 def test_lines_of_times_between_outputs_make_a_history(written, options):
     text = "".join(f"2026-11-01T{hour:02}:{minute:02}:00Z\n{ALL}" for hour in range(24) for minute in range(60))
     result = read_kubectl_top([written("top.log", text)], options)
@@ -223,5 +228,5 @@ def test_other_names_are_of_no_pod(name):
 
 @pytest.mark.parametrize("read", [read_kubectl_top, read_docker_stats, read_pod_metrics])
 def test_a_file_that_is_not_there_is_wrong_use(read, at):
-    with pytest.raises(UsageError, match="no such|No such"):
+    with pytest.raises(UsageError, match="No such file"):
         read(["nowhere"], at)
