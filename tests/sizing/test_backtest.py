@@ -44,6 +44,22 @@ def test_what_was_really_set_is_judged_beside_the_profiles():
     assert (found.slack_bytes, found.slack_ratio) == (312 * MIB, pytest.approx(312 / 512))
 
 
+def test_where_history_does_not_say_what_was_set_the_manifest_does():
+    found = judged(item(request_bytes=300 * MIB, limit_bytes=350 * MIB), profile())["current"]
+    assert (found.pod_days, found.oom_pod_days, found.over_request_pod_days) == (7, 7, 7)
+
+
+def test_a_limit_alone_was_the_request_too():
+    rows = tuple(day(number, limit_bytes=500 * MIB) for number in range(14))
+    found = judged(item(days=rows), profile())["current"]
+    assert (found.oom_pod_days, found.slack_bytes) == (0, 300 * MIB)
+
+
+def test_a_limit_without_a_request_of_that_day_is_not_taken_from_the_manifest():
+    rows = tuple(day(number, request_bytes=300 * MIB) for number in range(14))
+    assert judged(item(days=rows, limit_bytes=350 * MIB), profile())["current"].oom_pod_days == 0
+
+
 def test_slack_is_the_request_minus_mean_use_and_never_negative():
     found = judged(history(400 * MIB), profile(str(300 * MIB)))["plain"]
     assert (found.slack_bytes, found.slack_ratio) == (100 * MIB, pytest.approx(1 / 3))
@@ -119,3 +135,12 @@ def test_every_row_is_either_seen_or_judged_and_never_before_what_was_seen(numbe
     seen, rest = split_days(rows, fit_ratio)
     assert len(seen) + len(rest) == len(rows)
     assert not (seen and rest) or max(row.day for row in seen) < min(row.day for row in rest)
+
+
+def test_a_change_in_the_first_part_leaves_the_values_of_its_last_day():
+    rows = tuple(
+        day(number, request_bytes=100 * MIB, limit_bytes=(900 if number < 6 else 350) * MIB) for number in range(14)
+    )
+    # A limit that the profile leaves alone is the one of the seventh day, under the peaks of 400 MiB.
+    found = judged(item(days=rows, limit_bytes=GIB), profile(str(300 * MIB), None))["plain"]
+    assert found.oom_pod_days == 7

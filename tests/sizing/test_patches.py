@@ -113,6 +113,11 @@ def test_containers_of_one_workload_are_in_one_patch():
     assert tests == ["app", "proxy"]
 
 
+def test_workloads_of_one_name_in_two_namespaces_have_a_patch_each():
+    found = json_patches([pair(), pair(namespace="dev", written_namespace="dev")])
+    assert [patch.target["namespace"] for patch in found] == ["shop", "dev"]
+
+
 def test_a_key_is_escaped_as_a_json_pointer_has_it():
     (patch,) = json_patches([pair(pod_path=("spec", "a/b~c"))])
     assert patch.patch[0]["path"] == "/spec/a~1b~0c/containers/0/name"

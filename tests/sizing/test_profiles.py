@@ -122,6 +122,11 @@ def test_an_absurd_number_is_no_recommendation(text, words):
     assert words in Sizer(profile(limit=text)).wanted(item())
 
 
+def test_a_number_that_is_no_whole_number_of_bytes_is_no_recommendation():
+    assert Sizer(profile("1.5")).wanted(item()) == "request gave 1.5, which is no number of bytes"
+    assert Sizer(profile("true")).wanted(item()) == "request gave True, which is no number of bytes"
+
+
 def test_a_condition_of_the_limit_that_cannot_be_told_is_no_recommendation():
     told = Sizer(profile(limit_when="container.replicas > 1")).wanted(item(replicas=None))
     assert told.startswith("limit_when cannot be told: ")

@@ -327,3 +327,18 @@ def test_a_recommendation_holds_every_word_of_its_input():
     assert expected.items() <= told.items()
     assert (found.container_type, found.replicas, found.profile) == ("sidecar", 3, "plain")
     assert (found.days, found.coverage_ratio) == (14, 1.0)
+
+
+@pytest.mark.parametrize("known", [usage(), THIN])
+def test_values_that_no_rule_moves_have_no_reason(known):
+    same = item(request_bytes=2 * GIB, limit_bytes=2 * GIB, usage=known)
+    assert reasons(same, 2 * GIB, 2 * GIB) == ()
+    held = item(heap=heap(initial_bytes=GIB), request_bytes=GIB, limit_bytes=1280 * MIB, usage=known)
+    found = recommend(held, Sizer(profile(str(GIB), str(1280 * MIB))))
+    assert (found.reasons, found.floor_applied) == ((), False)
+
+
+def test_a_container_without_a_recommended_limit_adds_none():
+    sizer = Sizer(profile(str(300 * MIB), None))
+    (total,) = totals([recommend(item(limit_bytes=None), sizer)])
+    assert total.recommended_limit_bytes == 0
