@@ -2,8 +2,6 @@
 
 import copy
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -17,10 +15,7 @@ from auditor.sizing.patches import _dotted, fixes, json_patches, kustomize_compo
 from auditor.sizing.program import Sizer
 from auditor.sizing.recommend import recommend
 from tests.sizing.containers import GIB, MIB, item, profile, usage
-
-REQUIRE_TOOLS = os.environ.get("AUDITOR_TESTS_REQUIRE_TOOLS") == "1"
-HAS_KUBECTL = shutil.which("kubectl") is not None
-needs_kubectl = pytest.mark.skipif(not (HAS_KUBECTL or REQUIRE_TOOLS), reason="kubectl is not installed")
+from tests.tools import need
 
 ROLLOUT = {"api_version": "argoproj.io/v1alpha1", "kind": "Rollout"}
 
@@ -176,7 +171,9 @@ def test_the_path_of_a_fix_is_read_as_that_of_a_finding():
 
 
 def run(*arguments):
-    done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [need("kubectl")["kubectl"], *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -192,7 +189,6 @@ def built(folder, objects, component):
     return list(yaml.safe_load_all(out))
 
 
-@needs_kubectl
 @pytest.mark.parametrize(("resources", "has", "expected"), CASES)
 @pytest.mark.parametrize("index", [0, 1])
 def test_kustomize_applies_the_component_and_keeps_all_else(tmp_path, resources, has, expected, index):
@@ -206,7 +202,6 @@ def test_kustomize_applies_the_component_and_keeps_all_else(tmp_path, resources,
     assert bare == [container(each["name"]) for each in after]
 
 
-@needs_kubectl
 def test_kustomize_keeps_the_order_in_which_init_containers_run(tmp_path):
     # A strategic merge puts the containers that it names first.
     names = ("unpack", "migrate", "warm")
@@ -228,7 +223,6 @@ def test_the_first_containers_of_a_list_are_merged_whatever_their_order_in_the_i
     assert patch_forms(pair(**ROLLOUT)) == [True]
 
 
-@needs_kubectl
 def test_kustomize_patches_init_containers_other_kinds_and_objects_without_a_namespace(tmp_path):
     job = workload(container(), api_version="batch/v1", kind="Job", name="import", namespace=None)
     job["spec"].pop("selector")
@@ -256,7 +250,6 @@ def test_kustomize_patches_init_containers_other_kinds_and_objects_without_a_nam
     assert resources_of(found["CronJob"]["spec"]["jobTemplate"]) == WANTED
 
 
-@needs_kubectl
 def test_kustomize_keeps_the_other_containers_of_a_custom_resource(tmp_path):
     # A strategic merge would replace the list of a kind that kustomize has no schema of.
     rollouts = [workload(container("first"), container(), **ROLLOUT, name=name) for name in ("w.eb-1", "wxeb-1")]
@@ -268,13 +261,11 @@ def test_kustomize_keeps_the_other_containers_of_a_custom_resource(tmp_path):
     assert named["wxeb-1"] == rollouts[1], "a dot in a name is a dot"
 
 
-@needs_kubectl
 def test_kustomize_refuses_the_component_when_the_object_is_not_there(tmp_path):
     with pytest.raises(AssertionError, match="no matches for Id"):
         built(tmp_path, [workload(container(), name="other")], kustomize_component([pair()]))
 
 
-@needs_kubectl
 @pytest.mark.parametrize(("resources", "has", "expected"), CASES)
 def test_kubectl_applies_the_json_patch(tmp_path, resources, has, expected):
     (patch,) = json_patches([pair(resources=resources)])
