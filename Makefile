@@ -20,7 +20,7 @@ $(BIN)/.installed-dev: $(BIN)/.installed requirements-dev.txt
 
 audit: $(BIN)/.installed ## audit manifests-samples/: the report here, SARIF and CSV in reports/
 	@mkdir -p $(OUT)
-	$(BIN)/auditor scan manifests-samples --fail-on never --output table --output sarif=$(OUT)/audit.sarif --output csv=$(OUT)/audit.csv
+	$(BIN)/auditor scan manifests-samples --usage manifests-samples/usage.parquet --fail-on never --output table --output sarif=$(OUT)/audit.sarif --output csv=$(OUT)/audit.csv
 	@echo "wrote $(OUT)/audit.sarif and $(OUT)/audit.csv"
 
 test: $(BIN)/.installed-dev lint types ## linters, type checks and every test

@@ -7,7 +7,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+
+from tests.usage.sample_history import table
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "manifests-samples"
@@ -16,8 +19,16 @@ SUBJECTS = {path.parent.name for path in (ROOT / "policies").glob("*/*.yaml")}
 
 
 def scan(profile):
-    command = [sys.executable, "-m", "auditor", "scan", "manifests-samples", "--output", "json"]
-    command += ["--fail-on", "never", "--profile", profile]
+    command = [
+        sys.executable,
+        "-m",
+        "auditor",
+        "scan",
+        "manifests-samples",
+        "--usage",
+        "manifests-samples/usage.parquet",
+    ]
+    command += ["--output", "json", "--fail-on", "never", "--profile", profile]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr.decode()
     return json.loads(result.stdout)
@@ -78,3 +89,9 @@ def test_samples_show_both_inline_waivers(recommended):
     assert waived["recommender"].startswith("comment")
     assert waived["cache"].startswith("annotation")
     assert not [note for note in recommended["notes"] if "waive" in note]
+
+
+def test_the_samples_history_is_what_its_script_makes():
+    made, kept = table(), pq.read_table(SAMPLES / "usage.parquet")
+    assert kept.schema == made.schema
+    assert kept.to_pylist() == made.to_pylist()

@@ -13,6 +13,8 @@ from auditor.usage.model import UsageFacts
 
 _BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
+_WEEKLY = 1.2
+"""A weekday is named when it peaks at so many times the median day."""
 _WIDTH, _HEIGHT, _LEFT, _TOP = 720, 220, 80, 20
 
 
@@ -75,7 +77,7 @@ def _events(facts: UsageFacts) -> Iterable[tuple[str, str]]:
         yield "restarts", str(facts.restarts)
     if facts.leak_bytes_per_day:
         yield "leak", f"{format_bytes(facts.leak_bytes_per_day)} a day"
-    if facts.weekday and facts.weekday_peak_ratio is not None:
+    if facts.weekday and facts.weekday_peak_ratio is not None and facts.weekday_peak_ratio >= _WEEKLY:
         yield "weekly", f"{facts.weekday}s peak at {facts.weekday_peak_ratio:.1f} times the median day"
     if facts.swap_max_bytes:
         yield "swap", format_bytes(facts.swap_max_bytes)
