@@ -3,9 +3,10 @@
 The aggregation is written once, in `aggregate_ibis`; the SQL made of it is in `sql/`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ from auditor.usage.statistics import aggregate_of
 
 ENGINES = ("duckdb", "spark")
 
-_DAY_FIELDS = AggregateDay.__struct_fields__
-_FLOOR_FIELDS = Floor.__struct_fields__
 _KEY_LENGTH = 5
 
 
@@ -88,21 +87,44 @@ def _joined(
     days: list[tuple[Any, ...]], containers: list[tuple[Any, ...]], floors: list[tuple[Any, ...]]
 ) -> tuple[Aggregate, ...]:
     """Return the aggregates of what an engine found: each result begins with the columns of the key."""
-    by_day = _by_key(days, AggregateDay, _DAY_FIELDS)
-    by_floor = _by_key(floors, Floor, _FLOOR_FIELDS)
+    by_day = _by_key(days, _day)
+    by_floor = _by_key(floors, _floor)
     return tuple(
         _one(row, by_day[row[:_KEY_LENGTH]], by_floor.get(row[:_KEY_LENGTH], ()))
-        for row in sorted(containers, key=lambda row: row[:_KEY_LENGTH])
+        for row in sorted(containers, key=itemgetter(*range(_KEY_LENGTH)))
     )
 
 
-def _by_key(rows: list[tuple[Any, ...]], kind: Any, fields: Sequence[str]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+def _by_key(
+    rows: list[tuple[Any, ...]], made: Callable[[tuple[Any, ...]], Any]
+) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """Return the values that rows hold by key, in the order of their first fields (the day, or the pod and day)."""
-    rows.sort(key=lambda row: row[: _KEY_LENGTH + 2])
-    return {
-        key: tuple(kind(**dict(zip(fields, row[_KEY_LENGTH:], strict=True))) for row in group)
-        for key, group in groupby(rows, key=lambda row: row[:_KEY_LENGTH])
-    }
+    rows.sort(key=itemgetter(*range(_KEY_LENGTH + 2)))
+    return {key: tuple(made(row) for row in group) for key, group in groupby(rows, key=itemgetter(*range(_KEY_LENGTH)))}
+
+
+def _day(row: tuple[Any, ...]) -> AggregateDay:
+    day, pods, samples, coverage, coverage_pods, peak, request, limit, oom_kills, oom_limit, restarts = row[
+        _KEY_LENGTH:
+    ]
+    return AggregateDay(
+        day=day,
+        pods=pods,
+        samples=samples,
+        coverage_ppm_sum=coverage,
+        coverage_pods=coverage_pods,
+        peak_bytes=peak,
+        request_bytes=request,
+        limit_bytes=limit,
+        oom_kills=oom_kills,
+        oom_limit_bytes=oom_limit,
+        restarts=restarts,
+    )
+
+
+def _floor(row: tuple[Any, ...]) -> Floor:
+    pod, day, min_bytes, limit, restarts, oom_kills = row[_KEY_LENGTH:]
+    return Floor(pod=pod, day=day, min_bytes=min_bytes, limit_bytes=limit, restarts=restarts, oom_kills=oom_kills)
 
 
 def _one(row: tuple[Any, ...], days: tuple[AggregateDay, ...], floors: tuple[Floor, ...]) -> Aggregate:

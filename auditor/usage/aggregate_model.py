@@ -9,7 +9,7 @@ from datetime import date
 import msgspec
 
 
-class AggregateDay(msgspec.Struct, frozen=True, kw_only=True):
+class AggregateDay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One day of a container, over all pods of the workload. Days without rows have none."""
 
     day: date
@@ -36,7 +36,7 @@ class AggregateDay(msgspec.Struct, frozen=True, kw_only=True):
     """Restarts of all pods; None when no row says."""
 
 
-class Floor(msgspec.Struct, frozen=True, kw_only=True):
+class Floor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The smallest working set of one pod on one day, with what begins a new series."""
 
     pod: str
