@@ -125,14 +125,17 @@ def days_for(series: int, weight: float, samples_per_day: float, most_samples: i
 
 
 def halves(task: Task) -> tuple[Task, ...]:
-    """Return two tasks that ask together what this one asks, or none when it cannot be made smaller."""
+    """Return two tasks that ask together what this one asks, or none when it cannot be made smaller.
+
+    Expressions are parted first: when one of them is what fails, the others are soon out of it.
+    """
+    if len(task.parts) > 1:
+        half = len(task.parts) // 2
+        return tuple(msgspec.structs.replace(task, parts=parts) for parts in (task.parts[:half], task.parts[half:]))
     if len(task.days) > 1:
         middle = task.days.first + timedelta(days=len(task.days) // 2 - 1)
         newer = Days(middle + timedelta(days=1), task.days.last)
         return tuple(msgspec.structs.replace(task, days=days) for days in (newer, Days(task.days.first, middle)))
-    if len(task.parts) > 1:
-        half = len(task.parts) // 2
-        return tuple(msgspec.structs.replace(task, parts=parts) for parts in (task.parts[:half], task.parts[half:]))
     return tuple(msgspec.structs.replace(task, shard=shard) for shard in _halved(task.shard, task.parts))
 
 

@@ -236,7 +236,7 @@ class _Pull:
         if again - self._again:
             self._remember(again | self._again)
         if rows:
-            write_days(self._folder, rows)
+            self._skipped += write_days(self._folder, rows).skipped
         self._remember(again)
         self._written.update(row.day for row in rows)
         self._rows += len(rows)

@@ -81,6 +81,7 @@ def table(monkeypatch):
         rows = list(rows)
         kept.writes.append(rows)
         kept.days |= {row.day for row in rows}
+        return types.SimpleNamespace(skipped=())
 
     fake.write_days = write_days
     fake.days_present = lambda _folder, _cluster: set(kept.days)

@@ -18,3 +18,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}"
+# nor at the next start of the machine
+if command -v systemctl >/dev/null; then
+  systemctl disable --quiet "${missing[@]}" 2>/dev/null || true
+fi
