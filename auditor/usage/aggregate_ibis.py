@@ -169,7 +169,7 @@ def _at_rank(column: Any, percent: int) -> Any:
     """Return the value at rank ceil(percent / 100 * n) of the n that are known: one that occurs."""
     import ibis
 
-    rank = (column.count() * percent + 99) // 100
+    rank = ((column.count() * percent + 99) // 100).cast("int32")  # Spark takes no longer index
     return ibis.cases((column.count() > 0, column.collect().sort()[rank - 1]))
 
 

@@ -324,21 +324,21 @@ SELECT
       LIST_SORT(ARRAY_AGG("t1"."mean_bytes") FILTER(WHERE
         "t1"."mean_bytes" IS NOT NULL)),
       (
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT("t1"."mean_bytes") * 50
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) + CAST((
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT("t1"."mean_bytes") * 50
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) >= 0 AS BIGINT)
     )
     ELSE NULL
@@ -349,21 +349,21 @@ SELECT
       LIST_SORT(ARRAY_AGG("t1"."p95_bytes") FILTER(WHERE
         "t1"."p95_bytes" IS NOT NULL)),
       (
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT("t1"."p95_bytes") * 95
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) + CAST((
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT("t1"."p95_bytes") * 95
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) >= 0 AS BIGINT)
     )
     ELSE NULL
@@ -374,21 +374,21 @@ SELECT
       LIST_SORT(ARRAY_AGG("t1"."p99_bytes") FILTER(WHERE
         "t1"."p99_bytes" IS NOT NULL)),
       (
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT("t1"."p99_bytes") * 99
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) + CAST((
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT("t1"."p99_bytes") * 99
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) >= 0 AS BIGINT)
     )
     ELSE NULL

@@ -321,13 +321,13 @@ SELECT
     THEN ELEMENT_AT(
       ARRAY_SORT(COLLECT_LIST(`t1`.`mean_bytes`)),
       (
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT(`t1`.`mean_bytes`) * 50
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) + 1
     )
     ELSE NULL
@@ -337,13 +337,13 @@ SELECT
     THEN ELEMENT_AT(
       ARRAY_SORT(COLLECT_LIST(`t1`.`p95_bytes`)),
       (
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT(`t1`.`p95_bytes`) * 95
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) + 1
     )
     ELSE NULL
@@ -353,13 +353,13 @@ SELECT
     THEN ELEMENT_AT(
       ARRAY_SORT(COLLECT_LIST(`t1`.`p99_bytes`)),
       (
-        CAST(FLOOR((
+        CAST(CAST(FLOOR((
           (
             COUNT(`t1`.`p99_bytes`) * 99
           ) + 99
         ) / (
           100
-        )) AS BIGINT) - 1
+        )) AS BIGINT) AS INT) - 1
       ) + 1
     )
     ELSE NULL
