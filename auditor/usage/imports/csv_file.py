@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from auditor.usage.imports.columns import ColumnChoice
 from auditor.usage.imports.datadog import WideReader, is_wide
@@ -12,6 +12,7 @@ from auditor.usage.imports.samples import Samples
 from auditor.usage.imports.text import opened
 
 _DELIMITERS = (",", ";", "\t")
+_LONGEST_HEADER = 16 * 2**20
 
 
 def read_csv(
@@ -24,29 +25,37 @@ def read_csv(
     """
     choice = choice or ColumnChoice()
     with Samples(choice.preset or "csv", options) as samples:
-        reader = LongReader(samples, choice, metric)
+        readers = _Readers(LongReader(samples, choice, metric), _wide(samples, metric))
         for path in paths:
             with opened(path, samples) as text:
                 if text is not None:
-                    _read(text, samples, reader)
-        samples.notes += reader.notes()
+                    _read(text, samples, readers)
+        samples.notes += [*readers.long.notes(), *readers.wide.notes()]
         return samples.result()
 
 
-def _read(text: TextIO, samples: Samples, reader: LongReader) -> None:
+class _Readers(NamedTuple):
+    """What takes the rows, by the form of the table."""
+
+    long: RowReader
+    wide: RowReader
+
+
+def _wide(samples: Samples, metric: str | None) -> RowReader:
+    return WideReader(samples, LongReader(samples, ColumnChoice("datadog"), metric))
+
+
+def _read(text: TextIO, samples: Samples, readers: _Readers) -> None:
     first = text.readline(_LONGEST_HEADER)
     if not first.strip():
         samples.fault(1, "empty", "is empty: a header is needed")
         return
     delimiter = max(_DELIMITERS, key=first.count)
     names = next(csv.reader([first], delimiter=delimiter))
-    rows: RowReader = WideReader(samples, reader) if is_wide(names) else reader
+    rows = readers.wide if is_wide(names) else readers.long
     if rows.header(names):
         for line, cells in _rows(text, samples, delimiter, len(names)):
             rows.row(line, cells)
-
-
-_LONGEST_HEADER = 16 * 2**20
 
 
 class _Remembering:

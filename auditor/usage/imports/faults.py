@@ -20,17 +20,11 @@ class Faults:
         if count <= LISTED:
             self._listed.append(Skipped(file, line, None, reason))
 
-    def take(self, skipped: Skipped) -> None:
-        """Add a fault that another reader has told."""
-        self._listed.append(skipped)
-
     def result(self) -> tuple[Skipped, ...]:
         """Return all faults in order of file and line, the counts of a file at its end."""
-        last = 2**63
-        more = [
-            Skipped(file, None, None, f"{count - LISTED} more of this sort: {sort}")
-            for (file, sort), count in self._counts.items()
-            if count > LISTED
-        ]
-        named = sorted(self._listed, key=lambda item: (item.file, item.line or 0, item.column or 0, item.reason))
-        return tuple(sorted([*named, *more], key=lambda item: (item.file, last if item in more else 0)))
+        order = [((item.file, 0, item.line or 0), item) for item in self._listed]
+        for (file, sort), count in self._counts.items():
+            if count > LISTED:
+                rest = Skipped(file, None, None, f"{count - LISTED} more of this sort: {sort}")
+                order.append(((file, 1, 0), rest))
+        return tuple(item for _, item in sorted(order, key=lambda pair: pair[0]))

@@ -15,8 +15,8 @@ from auditor.usage.imports.faults import Faults
 from auditor.usage.imports.model import EPOCH, FUTURE_TOLERANCE, ImportOptions, ImportResult
 from auditor.usage.model import UsageDay
 
-BUFFERED = 4_000_000
-"""Samples that are held in memory before they go to temporary files (about 150 MB)."""
+BUFFERED = 2_000_000
+"""Samples that are held in memory before they go to temporary files: about 64 MB, thrice that while they are sorted."""
 SNAPSHOT_SECONDS = 60
 """What a sample stands for when nothing tells how often samples are taken."""
 LONGEST_SECONDS = 3600

@@ -29,6 +29,14 @@ def run(command, *arguments):
     return result.return_value, result.stderr
 
 
+def catches(pid, number):
+    """Return whether a process has a handler for a signal."""
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    return int(status["SigCgt"], 16) >> (number - 1) & 1 == 1
+
+
 def stored(folder):
     found = read_days(Path(folder))[0]
     rows = found if isinstance(found, list | tuple) else found.to_pylist()
@@ -72,6 +80,40 @@ def test_files_of_many_forms_are_told_apart_and_stored(written):
     assert "4 pod-days of 1 days read into h" in said
 
 
+def test_instanas_answers_and_checkpoints_are_known_by_their_content(written):
+    points = {"memory.usage": [[1793491200000, 17113088]]}
+    answer = {"items": [{"label": f"k8s_app_web-1_shop_{UID}_0", "metrics": points}]}
+    assert run(import_, written("i.json", json.dumps(answer)), "--to", "h")[0] == 0
+    assert stored("h") == [("web-1", "app", 17113088, "instana")]
+    assert run(import_, written("i.txt", json.dumps(answer)), "--preset", "instana", "--to", "h2")[0] == 0
+    code, said = run(import_, written("c.yaml", "kind: VerticalPodAutoscalerCheckpoint\napiVersion: x/v1\n"))
+    assert code == 3
+    assert "spec must be a mapping" in said
+
+
+def test_a_store_that_cannot_be_written_is_wrong_use(written):
+    code, said = run(import_, written("a.csv", CSV), "--to", written("taken", ""))
+    assert code == 2
+    assert "taken" in said
+
+
+def test_names_reach_the_sampler(node):
+    log = node.parent / "log"
+    (log / "pods" / f"shop_web-1_{UID}").mkdir(parents=True)
+    (log / "containers").mkdir()
+    (log / "containers" / f"web-1_shop_app-{'a' * 64}.log").touch()
+    assert run(cgroup, "--root", node, "--logs", log, "--to", "h")[0] == 0
+    labels = {
+        "io.kubernetes.container.name": "app",
+        "io.kubernetes.pod.name": "web-1",
+        "io.kubernetes.pod.namespace": "shop",
+    }
+    listed = {"containers": [{"id": "a" * 64, "podSandboxId": "b" * 64, "labels": labels}]}
+    (node.parent / "ps.json").write_text(json.dumps(listed))
+    assert run(cgroup, "--root", node, "--crictl", node.parent / "ps.json", "--to", "h2")[0] == 0
+    assert stored("h") == stored("h2") == [("web-1", "app", 2**20, "cgroup")]
+
+
 def test_a_bad_line_makes_the_import_incomplete_and_keeps_the_rest(written):
     code, said = run(import_, written("a.csv", CSV + "2026-11-01T00:01:00Z,shop,web-1,app,-5\n"), "--to", "h")
     assert code == 3
@@ -113,8 +155,8 @@ def test_wrong_use_ends_with_2_and_says_what_is_wrong(written, arguments, said):
 
 
 def test_a_row_that_the_store_refuses_is_told(written, monkeypatch):
-    from auditor.usage import table
     from auditor.findings import Skipped
+    from auditor.usage import table
 
     refused = table.WriteResult((), 0, 0, 0, (Skipped("csv", None, None, "1 row: cannot be true"),))
     monkeypatch.setattr(table, "write_days", lambda *_: refused)
@@ -168,7 +210,9 @@ def test_a_signal_ends_the_sampling_and_keeps_what_was_sampled(node, number, cod
         text=True,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": root},
     )
-    time.sleep(3)
+    deadline = time.monotonic() + 30
+    while not catches(process.pid, signal.SIGTERM) and time.monotonic() < deadline:
+        time.sleep(0.05)
     process.send_signal(number)
     _, error = process.communicate(timeout=30)
     assert process.returncode == code, error

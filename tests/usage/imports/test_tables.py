@@ -249,6 +249,50 @@ def test_datadogs_table_with_a_column_for_each_series_is_read(written, options):
     assert told(result) == [("a.csv", 3, "'-1' is negative")]
 
 
+def test_a_table_of_series_without_times_is_told(written, options):
+    result = read_csv([written("a.csv", 'x,"pod_name:web-1"\n1,2\n')], options)
+    assert told(result) == [("a.csv", 1, "no column for time: date, time or timestamp")]
+
+
+def test_a_short_row_of_a_table_of_series_is_told(written, options):
+    text = 'date,"kube_namespace:shop,pod_name:web-1,container_name:app"\n2026-11-01,100000\n2026-11-02\n'
+    result = read_csv([written("a.csv", text)], options)
+    assert len(result.rows) == 1
+    assert told(result) == [("a.csv", 3, "has 1 columns, fewer than its header")]
+
+
+def test_a_file_that_may_not_be_read_is_told_and_others_count(written, options, monkeypatch):
+    paths = [written("locked.csv", HEADER + GOOD), written("good.csv", HEADER + GOOD.replace("web-1", "web-2"))]
+    opened = open
+
+    def refusing(path, *arguments, **more):
+        if path == "locked.csv":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr("builtins.open", refusing)
+    result = read_csv(paths, options)
+    assert [row.pod for row in result.rows] == ["web-2"]
+    assert told(result) == [("locked.csv", None, "cannot be read: Permission denied")]
+
+
+def test_a_path_that_no_system_knows_is_wrong_use(options):
+    with pytest.raises(UsageError, match="null"):
+        read_csv(["a\0b"], options)
+
+
+def test_empty_lines_are_none_and_what_follows_an_open_quote_is_read(written, options):
+    text = f'{HEADER}\n"open,\n{GOOD}\n"bad"x,"\n'
+    result = read_csv([written("a.csv", text)], options)
+    assert [row.samples for row in result.rows] == [1]
+    assert [line for _, line, _ in told(result)] == [3, 6]
+
+
+def test_a_limit_that_is_no_amount_is_unknown(written, options):
+    text = f"{HEADER.strip()},limit_bytes\n{GOOD.strip()},many\n"
+    assert read_csv([written("a.csv", text)], options).rows[0].limit_bytes is None
+
+
 def test_usage_with_all_cache_is_said_to_be_too_much(written, options):
     text = (
         "time,kube_namespace,pod_name,kube_container_name,metric,value\n"

@@ -177,6 +177,15 @@ def test_durations_are_those_of_go(text, seconds):
     assert seconds_of(text) == seconds
 
 
+def test_other_objects_and_what_is_none_are_counted_or_told(written, options):
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\n7\n---\na: [\n"
+    result = read_pod_metrics([written("m.yaml", text)], options)
+    assert result.rows == ()
+    assert "1 objects that are no PodMetrics left out" in result.notes
+    assert "is no Kubernetes object" in {item.reason for item in result.skipped}
+    assert len(result.skipped) == 2
+
+
 def stats(name, usage="15MiB / 7.6GiB", **more):
     return json.dumps({"Name": name, "MemUsage": usage, "CPUPerc": "1%"} | more) + "\n"
 
