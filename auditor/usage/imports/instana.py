@@ -2,9 +2,9 @@
 
 Source: Instana REST API, infrastructure metrics (`MetricItem` of its client libraries: `items[]` with `label`, `plugin`
 and `metrics`, each a list of [milliseconds, value]) and infrastructure analyze (items with `tags`). Its metrics for the
-docker, containerd and crio plugins are `memory.usage` and `memory.total_rss`, in bytes. A container is told by tags
-`kubernetes.namespace.name`, `kubernetes.pod.name` and `kubernetes.container.name`, or by a label in the form
-k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT.
+docker, containerd and crio plugins are `memory.usage` and `memory.total_rss`, in bytes. A container is told by a label
+in the form k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT, or by tags `kubernetes.namespace.name`, `kubernetes.pod.name` and
+`kubernetes.container.name`; no public source states that form of tags, other exports come in by CSV with `--columns`.
 """
 
 from collections.abc import Iterator, Sequence

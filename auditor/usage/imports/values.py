@@ -3,7 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -116,10 +116,7 @@ class Clock:
             return None
         text = value.strip()
         if _NUMBER.fullmatch(text):
-            try:
-                return _of_number(Decimal(text))
-            except InvalidOperation:
-                return None
+            return _of_number(Decimal(text))
         try:
             return self._of_datetime(datetime.fromisoformat(text.removesuffix(" UTC")))
         except ValueError:
