@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from auditor.baseline import load_baseline
 from auditor.config import Config, ConfigError, Selection, find_config, load_config
 from auditor.engine import Besides, Plan, assemble
@@ -24,8 +26,7 @@ from auditor.findings import Report, Skipped, severity_rank
 from auditor.kube.versions import Target, parse_target
 from auditor.policy.keys import PROFILES
 from auditor.policy.load import load_policies, shipped_folder
-from auditor.sizing.gather import Window, gather, rows_by_workload
-from auditor.sizing.model import SizingInput
+from auditor.sizing.model import Profile, SizingInput
 from auditor.sources.discover import discover
 from auditor.sources.model import Object
 from auditor.sources.read import ReadOptions, read_file
@@ -35,6 +36,8 @@ from auditor.workers import Progress, Task, judge_files
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from auditor.sizing.gather import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ def run(
     template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
     read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
     history, unusable, told = _history(options, config, folder)
+    if history is not None:
+        plan = msgspec.structs.replace(plan, sizing=_sizing())
     task = Task(
         plan=plan,
         read=read,
@@ -150,6 +155,8 @@ def sizing_inputs(
 
     Raises ConfigError, SourceError or UsageError for wrong use; history is required.
     """
+    from auditor.sizing.gather import gather
+
     config, folder = _config(options)
     window, unusable = _window(options, config, folder)
     found = discover(paths, (*config.exclude, *options.exclude), stdin)
@@ -171,8 +178,9 @@ def sizing_inputs(
     return tuple(items), tuple(skipped)
 
 
-def _window(options: Options, config: Config, folder: Path) -> tuple[Window, tuple[Skipped, ...]]:
+def _window(options: Options, config: Config, folder: Path) -> tuple["Window", tuple[Skipped, ...]]:
     """Return the rows of the window by workload, and what of the table is unusable."""
+    from auditor.sizing.gather import Window, rows_by_workload
     from auditor.usage.load import load_rows
 
     wanted = config.usage
@@ -203,6 +211,14 @@ def _history(
         cluster=options.usage_cluster or wanted.cluster,
         renames=wanted.names,
     )
+
+
+def _sizing() -> Profile:
+    """Return the profile by which findings about use carry numbers."""
+    from auditor.sizing.load import load_profiles
+    from auditor.sizing.load import shipped_folder as shipped_profiles
+
+    return load_profiles([shipped_profiles()])["balanced"]
 
 
 def _config(options: Options) -> tuple[Config, Path]:

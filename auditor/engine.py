@@ -6,6 +6,7 @@ Pure: no clock, no network, no printing, no files. `judge_objects` works on one 
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,10 +23,14 @@ from auditor.identity import fingerprint, parse_path, path_text
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Fired, Program
+from auditor.sizing.model import Profile
 from auditor.sources.comments import object_lines, own_comments
 from auditor.sources.model import Comment, Object
 from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive, waiver_notes
 from auditor.yielding import without_yielding
+
+if TYPE_CHECKING:
+    from auditor.sizing.fixer import Fixer
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -40,6 +45,8 @@ class Plan(msgspec.Struct, frozen=True):
     aliases: dict[str, str]
     """Old policy id to the present one."""
     today: date
+    sizing: Profile | None = None
+    """By which findings about use carry the numbers that history argues for; None without history."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -73,6 +80,9 @@ class Besides(msgspec.Struct, frozen=True):
 
 NOTHING_BESIDES = Besides()
 
+_USAGE = "usage"
+"""The folder of the policies about history."""
+
 
 class Judge:
     """Judges objects by one plan; keeps the compiled programs, one for each set of active policies."""
@@ -80,6 +90,7 @@ class Judge:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._programs: dict[tuple[int, ...], Program] = {}
+        self._fixer: Fixer | None = None
 
     def program(self, namespace: str | None, kind: str) -> Program:
         """Return the compiled policies for a namespace and kind."""
@@ -160,8 +171,18 @@ class Judge:
             if isinstance(told, NotJudged):
                 failed.append(told)
             else:
-                findings.append(_finding(obj, told))
+                findings.append(_finding(obj, told, self._fix(obj, record, told)))
         return findings, [_not_judged(obj, answer) for answer in failed]
+
+    def _fix(self, obj: Object, record: Record | WideRecord, verdict: Verdict) -> tuple[dict[str, Any], ...] | None:
+        """Return what to write instead, for a finding about the use of a container whose history is enough."""
+        if self._plan.sizing is None or verdict.policy.subject != _USAGE or isinstance(record, WideRecord):
+            return None
+        if self._fixer is None:
+            from auditor.sizing.fixer import Fixer
+
+            self._fixer = Fixer(self._plan.sizing)
+        return self._fixer.fix(obj, record, verdict.subject)
 
 
 class _FileWaivers:
@@ -215,7 +236,7 @@ def _left_to_workloads(objects: Sequence[Object]) -> list[Comment]:
     return [comment for comment in objects[0].comments if comment not in elsewhere]
 
 
-def _finding(obj: Object, verdict: Verdict) -> Finding:
+def _finding(obj: Object, verdict: Verdict, fix: tuple[dict[str, Any], ...] | None) -> Finding:
     subject = verdict.subject
     path = (*subject.path, *parse_path(verdict.at))
     place, related = _places(obj, path)
@@ -235,6 +256,7 @@ def _finding(obj: Object, verdict: Verdict) -> Finding:
         fingerprint=fingerprint(obj, verdict.policy.id, subject, path),
         actual_bytes=verdict.actual_bytes,
         expected_bytes=verdict.expected_bytes,
+        fix=fix,
     )
 
 

@@ -5,8 +5,10 @@ maps, since a typed one refuses maps. Evaluation never raises: an error is a val
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -165,8 +167,14 @@ def _functions() -> list[Any]:
 
 
 def _times(number: int, factor: float) -> int:
-    """Return the product rounded up, within the 64 bits that CEL has."""
-    product = number * factor
-    if not abs(product) < MAX_BYTES:
-        return MAX_BYTES if product > 0 else -MAX_BYTES
-    return -int(-product // 1)
+    """Return the product rounded up, within the 64 bits that CEL has; the factor is the decimal number as written."""
+    if not math.isfinite(factor):
+        return MAX_BYTES if number * factor > 0 else -MAX_BYTES
+    exact = _exact(factor)
+    return max(-MAX_BYTES, min(-(-number * exact.numerator // exact.denominator), MAX_BYTES))
+
+
+@cache
+def _exact(factor: float) -> Fraction:
+    """Return the shortest decimal number that reads as this double: 1.1 is eleven tenths, not a little more."""
+    return Fraction(repr(factor))

@@ -16,7 +16,7 @@ from auditor.kube.versions import Target
 from auditor.sizing.model import SizingInput
 from auditor.sources.model import Object
 from auditor.usage.join import Rename, renamed
-from auditor.usage.model import UsageDay
+from auditor.usage.model import UsageDay, UsageFacts
 from auditor.usage.statistics import facts_of
 
 Rows = Mapping[tuple[str, str, str], Mapping[str, Sequence[UsageDay]]]
@@ -63,21 +63,22 @@ def gather(
             place = obj.locator.place((*obj.path, *problem.path))
             skipped.append(Skipped(obj.file, place.line, place.column, f"{obj.kind}/{obj.name}: {problem.reason}"))
         by_memory = (obj.namespace, obj.kind, obj.name) in scaled
-        items.extend(
-            _input(obj, record, container, window, scaled=by_memory)
-            for container in record.containers
-            if container.type != "ephemeral"
-        )
+        known = window.rows.get((obj.namespace, obj.kind, obj.name), {})
+        for container in record.containers:
+            if container.type != "ephemeral":
+                rows = tuple(known.get(container.name, ()))
+                usage = facts_of(rows, until=window.until, window_days=window.days) if rows else None
+                item = sizing_input(obj, record, container, usage)
+                cluster = rows[0].cluster if rows else ""
+                items.append(msgspec.structs.replace(item, cluster=cluster, scaled_by_memory=by_memory, days=rows))
     return tuple(items), tuple(skipped)
 
 
-def _input(obj: Object, record: Record, container: ContainerFacts, window: Window, *, scaled: bool) -> SizingInput:
-    known = window.rows.get((obj.namespace, obj.kind, obj.name), {})
-    rows = tuple(known.get(container.name, ()))
+def sizing_input(obj: Object, record: Record, container: ContainerFacts, usage: UsageFacts | None) -> SizingInput:
+    """Return what is sized of one container, without the rows behind its history."""
     metadata = obj.data.get("metadata")
     written = metadata.get("namespace") if isinstance(metadata, dict) else None
     return SizingInput(
-        cluster=rows[0].cluster if rows else "",
         api_version=obj.api_version,
         kind=obj.kind,
         namespace=obj.namespace,
@@ -86,7 +87,6 @@ def _input(obj: Object, record: Record, container: ContainerFacts, window: Windo
         replicas=record.workload.replicas,
         pod_path=record.pod_path,
         pod_containers=sum(1 for item in record.containers if item.type in ("app", "sidecar")),
-        scaled_by_memory=scaled,
         container=container.name,
         container_type=container.type,
         list_name=container.list_name,
@@ -95,8 +95,7 @@ def _input(obj: Object, record: Record, container: ContainerFacts, window: Windo
         request_bytes=container.request_bytes,
         limit_bytes=container.limit_bytes,
         heap=container.heap,
-        usage=facts_of(rows, until=window.until, window_days=window.days) if rows else None,
-        days=rows,
+        usage=usage,
     )
 
 
