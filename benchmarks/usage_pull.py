@@ -41,8 +41,8 @@ STATISTICS = (
 )
 """The first and the fourth have the form of KRR's own (metrics/memory.py: an aggregation inside the subquery, which the
 server evaluates step by step; with a step of the user's choice). The others ask in that form for the rest of what a row
-holds. Without the inner aggregation they are much cheaper: with 100 containers a pull then won in requests and CPU time,
-not in wall time."""
+holds. Without the inner aggregation they are much cheaper: with 100 containers a pull then won in requests and CPU
+time, not in wall time."""
 
 
 def lines(containers: int, days: int) -> Iterator[str]:
