@@ -1,6 +1,9 @@
 """The same aggregation on Spark, for stores that are larger than one machine: local, or the session that is running."""
 
+import re
+from datetime import date
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from auditor.findings import Skipped
 from auditor.usage.duck import COLUMNS, Source, statements, words
@@ -10,6 +13,7 @@ from auditor.usage.files import Window
 Rows = list[tuple[Any, ...]]
 
 _TYPES = {"VARCHAR": "string", "BIGINT": "bigint", "DOUBLE": "double", "DATE": "date", "TIMESTAMP": "timestamp"}
+_SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.sources.partitionColumnTypeInference.enabled": "false"}
 _NEVER_NULL = ("cluster", "workload_kind", "workload_name")
 
 
@@ -24,8 +28,9 @@ def run(made: list[Source], window: Window) -> tuple[tuple[Rows, Rows, Rows], li
     except ImportError as error:
         raise UsageError("the engine spark needs pyspark and Java: pip install pyspark") from error
     session = SparkSession.getActiveSession() or _local(SparkSession)
-    zone = session.conf.get("spark.sql.session.timeZone")
-    session.conf.set("spark.sql.session.timeZone", "UTC")
+    before = {name: session.conf.get(name) for name in _SETTINGS}
+    for name, value in _SETTINGS.items():
+        session.conf.set(name, value)
     rows = _rows(session, made, f)
     if window.since is not None:
         rows = rows.where(f.col("day").isNull() | (f.col("day") >= f.lit(window.since)))
@@ -45,8 +50,9 @@ def run(made: list[Source], window: Window) -> tuple[tuple[Rows, Rows, Rows], li
         )
     finally:
         days.unpersist()
-        session.conf.set("spark.sql.session.timeZone", zone)
-    skipped = [Skipped(file, None, None, words(count, fault)) for file, fault, count in sorted(told)]
+        for name, value in before.items():
+            session.conf.set(name, value)
+    skipped = [Skipped(_named(made, file), None, None, words(count, fault)) for file, fault, count in sorted(told)]
     return (by_day, by_container, floors), skipped
 
 
@@ -58,27 +64,42 @@ def _local(session: Any) -> Any:
 
 
 def _rows(session: Any, made: list[Source], f: Any) -> Any:
-    """Return the rows of all files with the columns of the table and their `file`."""
+    """Return the rows of all files with the columns of the table and their `file`, as Spark calls it.
+
+    The files of a store are read at once: Spark takes cluster and day from their folders.
+    """
     empty = ", ".join(f"{name} {_TYPES[kind]}" for name, kind in COLUMNS.items()) + ", file string"
     every = session.createDataFrame([], empty)
     groups: dict[tuple[Any, ...], list[Source]] = {}
     for one in made:
-        groups.setdefault((one.file.cluster, one.file.day, tuple(one.types.items())), []).append(one)
-    for group in groups.values():
-        paths = [str(one.file.path.absolute()) for one in group]
-        first = group[0]
-        for path, one in zip(paths, group, strict=True):
-            read = session.read.parquet(path)
-            columns = [_column(read, first, name, f).alias(name) for name in COLUMNS]
-            every = every.unionByName(read.select(*columns, f.lit(str(one.file.path)).alias("file")))
+        path = one.file.path.absolute()
+        in_folders = one.file.cluster is not None and one.file.day is not None
+        place = (path.parents[2], None, None) if in_folders else (path.parent, one.file.cluster, one.file.day)
+        groups.setdefault((*place, tuple(one.types.items())), []).append(one)
+    for (root, cluster, day, _), group in groups.items():
+        paths = [_literal(str(one.file.path.absolute())) for one in group]
+        read = session.read.option("basePath", str(root)).parquet(*paths)
+        fixed = {"cluster": cluster, "day": day}
+        names = {*group[0].types, *(name for name in fixed if name in read.columns)}
+        columns = [_column(read, name, names, fixed.get(name), f).alias(name) for name in COLUMNS]
+        every = every.unionByName(read.select(*columns, f.col("_metadata.file_path").alias("file")))
     return every
 
 
-def _column(read: Any, source: Source, name: str, f: Any) -> Any:
+def _column(read: Any, name: str, names: set[str], fixed: str | date | None, f: Any) -> Any:
     kind = _TYPES[COLUMNS[name]]
-    if name == "cluster" and source.file.cluster is not None:
-        return f.lit(source.file.cluster)
-    if name == "day" and source.file.day is not None:
-        return f.lit(source.file.day)
-    value = read[name].cast(kind) if name in source.types else f.lit(None).cast(kind)
+    if fixed is not None:
+        return f.lit(fixed)
+    value = read[name].cast(kind) if name in names else f.lit(None).cast(kind)
     return f.coalesce(value, f.lit("")) if name in _NEVER_NULL else value
+
+
+def _literal(path: str) -> str:
+    """Return a path that Hadoop takes as it is: its readers look for patterns."""
+    return re.sub(r"([\\*?\[\]{},])", r"\\\1", path)
+
+
+def _named(made: list[Source], file: str) -> str:
+    """Return a file by the name that the other engine tells it by."""
+    path = unquote(urlsplit(file).path)
+    return next((str(one.file.path) for one in made if str(one.file.path.absolute()) == path), path)
