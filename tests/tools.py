@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-REQUIRED = os.environ.get("AUDITOR_TESTS_REQUIRE_TOOLS") == "1"
+REQUIRED = os.environ.get("AUDITOR_TOOLS_REQUIRED") == "1"
 """Read at import: the environment is scrubbed before the first test."""
 
 
 def need(*names: str) -> dict[str, str]:
-    """Return each program's path; skip the test that asks, or fail it where `AUDITOR_TESTS_REQUIRE_TOOLS=1`."""
+    """Return each program's path; skip the test that asks, or fail it where `AUDITOR_TOOLS_REQUIRED=1`."""
     found = {name: shutil.which(name) for name in names}
     missing = [name for name, path in found.items() if path is None]
     if missing:
@@ -21,5 +21,5 @@ def need(*names: str) -> dict[str, str]:
 def without(tool: str) -> None:
     """Skip or fail the test that asks, for want of a tool."""
     if REQUIRED:
-        pytest.fail(f"{tool} is not installed, and AUDITOR_TESTS_REQUIRE_TOOLS=1")
+        pytest.fail(f"{tool} is not installed, and AUDITOR_TOOLS_REQUIRED=1")
     pytest.skip(f"{tool} is not installed")

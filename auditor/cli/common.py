@@ -93,6 +93,23 @@ def options_from(arguments: dict[str, Any], **more: Any) -> Any:
     )
 
 
+KEEP = click.option("--keep", metavar="DAYS", help="Then remove days that are older, such as 90d.")
+"""The option of commands that write a table of history."""
+
+
+def keep_days(folder: str, keep: str | None) -> None:
+    """Remove the days of a table that are older than a text such as `90d` says; nothing for None."""
+    if keep is None:
+        return
+    from datetime import UTC, datetime
+
+    from auditor.usage.retention import keep as keep_table
+
+    removed = keep_table(Path(folder), days=days_of(keep), today=datetime.now(UTC).date())
+    if removed:
+        click.echo(f"removed {len(removed)} {'day' if len(removed) == 1 else 'days'} older than {keep}", err=True)
+
+
 def days_of(text: str) -> int:
     """Return the days of a text such as `14d`, `2w` or `14`. Raises click.UsageError."""
     match = re.fullmatch(r"([1-9][0-9]{0,3})([dw]?)", text)

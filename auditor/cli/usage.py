@@ -34,8 +34,13 @@ usage.add_command(cgroup)
     "--window", default="14d", show_default=True, metavar="DAYS", help="Days up to the last one of the table."
 )
 @click.option("--cluster", metavar="NAME", help="Only this cluster.")
+@click.option(
+    "--engine", type=click.Choice(("duckdb", "spark")), default="duckdb", show_default=True, help="Adds it up."
+)
 @click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a picture.")
-def show(table: Path, workloads: Sequence[str], window: str, cluster: str | None, page: Path | None) -> int:
+def show(  # noqa: PLR0913, PLR0917 - its options
+    table: Path, workloads: Sequence[str], window: str, cluster: str | None, engine: str, page: Path | None
+) -> int:
     """Show what a table of history says: numbers, and the peak of each day.
 
     Exit codes: 0, 2 wrong use, 3 something could not be read.
@@ -50,7 +55,8 @@ def show(table: Path, workloads: Sequence[str], window: str, cluster: str | None
     if not days:
         raise UsageError(f"{table}: there is no history" + (f" of cluster {cluster}" if cluster else ""))
     last = max(days)
-    found, skipped = aggregate(table, since=last - timedelta(days=length - 1), until=last, cluster=cluster)
+    since = last - timedelta(days=length - 1)
+    found, skipped = aggregate(table, since=since, until=last, cluster=cluster, engine=engine)
     items = [Shown(item, facts(item, window_days=length)) for item in found if _wanted(item, workloads)]
     click.echo(render_text(items), nl=False)
     if page is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.common import exit_code
+from auditor.cli.common import KEEP, exit_code, keep_days
 
 if TYPE_CHECKING:
     from auditor.usage.imports.model import ImportOptions, ImportResult
@@ -31,6 +31,7 @@ _PRESETS = ("datadog", "newrelic", "dynatrace", "instana")
 @click.option("--cluster", default="", metavar="NAME", help="Cluster of samples that name none.")
 @click.option("--at", metavar="TIME", help="When a text without times was taken. [default: the file's own time]")
 @click.option("--time-zone", default="UTC", show_default=True, metavar="ZONE", help="Zone of times that name none.")
+@KEEP
 def import_(**arguments: Any) -> int:
     """Add history from files: tables, kubectl top, the metrics API, docker stats, VPA checkpoints.
 
@@ -44,7 +45,7 @@ def import_(**arguments: Any) -> int:
         results = [read(list(paths)) for read, paths in _readers(arguments)]
     except UsageError as error:
         raise click.UsageError(str(error)) from error
-    return _finish(results, arguments["folder"])
+    return _finish(results, arguments)
 
 
 def _readers(arguments: dict[str, Any]) -> Iterator[tuple[Callable[[list[str]], "ImportResult"], list[str]]]:
@@ -125,6 +126,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str | None) -> timed
 @click.option("--crictl", metavar="FILE", help="Output of `crictl ps -a -o json`, which tells names.")
 @click.option("--cluster", default="", metavar="NAME", help="The cluster's name.")
 @click.option("--to", "folder", default="history", show_default=True, metavar="FOLDER", help="The store to add to.")
+@KEEP
 def cgroup(**arguments: Any) -> int:
     """Add history from the cgroups of the node that this runs on.
 
@@ -148,7 +150,7 @@ def cgroup(**arguments: Any) -> int:
             result = sampler.result()
     except UsageError as error:
         raise click.UsageError(str(error)) from error
-    code = _finish([result], arguments["folder"])
+    code = _finish([result], arguments)
     return 130 if stop.interrupted else code
 
 
@@ -195,11 +197,12 @@ def _stopping() -> Iterator[_Stop]:
             signal.signal(number, handler)
 
 
-def _finish(results: list["ImportResult"], folder: str) -> int:
+def _finish(results: list["ImportResult"], arguments: dict[str, Any]) -> int:
     """Write the rows, tell faults and notes on standard error, and return the exit code."""
     from auditor.usage.errors import UsageError
     from auditor.usage.table import write_days
 
+    folder = arguments["folder"]
     rows = [row for result in results for row in result.rows]
     skipped = [item for result in results for item in result.skipped]
     if rows:
@@ -214,4 +217,5 @@ def _finish(results: list["ImportResult"], folder: str) -> int:
         click.echo(f"note: {note}", err=True)
     days = len({row.day for row in rows})
     click.echo(f"{len(rows)} pod-days of {days} days read into {folder}", err=True)
+    keep_days(folder, arguments["keep"])
     return exit_code(failed=False, complete=bool(rows) and not skipped)

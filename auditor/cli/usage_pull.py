@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from auditor.cli.common import exit_code
+from auditor.cli.common import KEEP, exit_code, keep_days
 
 if TYPE_CHECKING:
     from auditor.usage.prometheus import Progress, PullConfig, PullResult
@@ -44,6 +44,7 @@ PASSWORD_VARIABLE = "AUDITOR_PROMETHEUS_PASSWORD"  # noqa: S105 - the name of a 
 @click.option(
     "--timeout", default=60, show_default=True, type=click.IntRange(1, 3600), metavar="SECONDS", help="Of one query."
 )
+@KEEP
 def pull(**arguments: Any) -> int:
     """Collect the days of history that a table lacks.
 
@@ -59,6 +60,7 @@ def pull(**arguments: Any) -> int:
     except UsageError as error:
         raise click.UsageError(str(error)) from None
     click.echo(summary(result), nl=False)
+    keep_days(arguments["folder"], arguments["keep"])
     for item in result.skipped:
         click.echo(f"{item.file}: skipped: {item.reason}", err=True)
     return exit_code(failed=False, complete=not result.skipped)

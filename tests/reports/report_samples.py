@@ -237,7 +237,22 @@ def record(**workload: Any) -> Record:
     }
     heap = HeapFacts("jvm", 384 * MI, None, None, "-Xmx384m", "args[0]", True, False, 128 * MI, False, None)
     volume = VolumeFacts(
-        *("cache", 0, "Memory", None, 512 * MI, "the node", False, ("app",), 512 * MI, "app", False, ("app",), False, None)
+        *(
+            "cache",
+            0,
+            "Memory",
+            None,
+            512 * MI,
+            "the node",
+            False,
+            ("app",),
+            512 * MI,
+            "app",
+            False,
+            ("app",),
+            False,
+            None,
+        )
     )
     return Record(
         workload=WorkloadFacts(**owner),

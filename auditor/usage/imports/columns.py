@@ -1,10 +1,10 @@
 """Which column of a table holds what: by its name, by a preset for an exporter, or as the user says.
 
 Presets, with the sources of their names:
-datadog     tags of the Agent's kubelet check (DataDog/integrations-core, kubelet: `kube_namespace`, `pod_name`,
+datadog     the tags that the Agent puts on metrics of containers (`kube_namespace`, `pod_name`,
             `kube_container_name`); a table with a column for each series (`pod_name:web-1,...`) as
             DataDog/csv_exporter writes it is known too.
-newrelic    attributes of `K8sContainerSample` (newrelic/nri-kubernetes, src/metric/definition.go).
+newrelic    attributes of `K8sContainerSample`, as public NRQL queries name them.
 dynatrace   the CSV of the Metrics API v2 (`metricId,<dimensions>,time,value`, times in UTC) for
             `dt.kubernetes.container.memory_working_set`, split by the `k8s.*` dimensions.
 instana     is no table: the JSON of its REST API, see `instana`.
