@@ -9,7 +9,7 @@ True
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,14 +181,15 @@ def sizing_inputs(
 def _window(options: Options, config: Config, folder: Path) -> tuple["Window", tuple[Skipped, ...]]:
     """Return the rows of the window by workload, and what of the table is unusable."""
     from auditor.sizing.gather import Window, rows_by_workload
-    from auditor.usage.load import load_rows
+    from auditor.usage.history import load_rows
 
     wanted = config.usage
     path = options.usage or (wanted.path and str(folder / wanted.path))
     if not path:
         raise ConfigError("--usage: sizing needs a table of history")
     days = options.usage_window_days or wanted.window_days
-    rows, last, skipped = load_rows(Path(path), window_days=days, cluster=options.usage_cluster or wanted.cluster)
+    cluster = options.usage_cluster or wanted.cluster
+    rows, last, skipped = load_rows(Path(path), today=_today(), window_days=days, cluster=cluster)
     try:
         return Window(until=last, days=days, rows=rows_by_workload(rows, wanted.names)), skipped
     except ValueError as error:
@@ -203,10 +204,11 @@ def _history(
     path = options.usage or (wanted.path and str(folder / wanted.path))
     if not path:
         return None, (), ()
-    from auditor.usage.load import load_history
+    from auditor.usage.history import load_history
 
     return load_history(
         Path(path),
+        today=_today(),
         window_days=options.usage_window_days or wanted.window_days,
         cluster=options.usage_cluster or wanted.cluster,
         renames=wanted.names,
@@ -243,7 +245,7 @@ def _plan(options: Options, config: Config, folder: Path) -> Plan:
         waivers=load_waivers(Path(waiver_file)) if waiver_file and options.use_waivers else (),
         use_waivers=options.use_waivers,
         aliases={alias: policy.id for policy in policies for alias in policy.aliases},
-        today=datetime.now(UTC).date(),
+        today=_today(),
     )
 
 
@@ -254,6 +256,10 @@ def _target(options: Options, config: Config) -> Target:
 
 def _facts(config: Config) -> FactOptions:
     return FactOptions(sidecar_names=config.sidecars.names, sidecar_images=config.sidecars.images)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def usable_cores() -> int:

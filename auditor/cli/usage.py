@@ -1,7 +1,7 @@
 """`auditor usage`: collects history, imports it, shows it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +51,13 @@ def show(  # noqa: PLR0913, PLR0917 - its options
     from auditor.usage.statistics import facts
     from auditor.usage.table import days_present
 
-    days, length = days_present(table, cluster), days_of(window)
+    today = datetime.now(UTC).date()
+    days, length = days_present(table, cluster, today=today), days_of(window)
     if not days:
         raise UsageError(f"{table}: there is no history" + (f" of cluster {cluster}" if cluster else ""))
     last = max(days)
     since = last - timedelta(days=length - 1)
-    found, skipped = aggregate(table, since=since, until=last, cluster=cluster, engine=engine)
+    found, skipped = aggregate(table, since=since, until=last, cluster=cluster, engine=engine, today=today)
     items = [Shown(item, facts(item, window_days=length)) for item in found if _wanted(item, workloads)]
     click.echo(render_text(items), nl=False)
     if page is not None:

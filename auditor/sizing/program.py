@@ -1,5 +1,7 @@
 """A profile made ready: what it gives for one container, before any rule of ours is applied."""
 
+import re
+
 import msgspec
 
 from auditor.expressions.cel import Compiled, EvaluationError, bind_params
@@ -8,6 +10,7 @@ from auditor.sizing.estimators import estimate
 from auditor.sizing.load import scope_of
 from auditor.sizing.model import ContainerNumbers, Profile, SizingInput
 
+_MISSING = re.compile(r'Key not found in map : "(\w+)"')
 LARGEST_BYTES = 2**60
 """A larger result is a fault of the profile or of the history: no machine has so much."""
 
@@ -52,7 +55,7 @@ class Sizer:
         if self._limit_when is not None:
             holds = self._limit_when.evaluate(data)
             if isinstance(holds, EvaluationError):
-                return f"limit_when cannot be told: {holds.reason}"
+                return f"limit_when cannot be told: {_in_words(holds)}"
             if holds is not True:
                 return Wanted(request, None)
         limit = _amount("limit", self._limit.evaluate(data))
@@ -72,9 +75,15 @@ def numbers_of(item: SizingInput) -> ContainerNumbers:
     )
 
 
+def _in_words(error: EvaluationError) -> str:
+    """Return why an expression gave nothing: mostly because a number that it reads is not known."""
+    missing = _MISSING.search(error.reason)
+    return f"{missing[1]} is not known" if missing else error.reason
+
+
 def _amount(key: str, value: object) -> int | str:
     if isinstance(value, EvaluationError):
-        return f"{key} cannot be told: {value.reason}"
+        return f"{key} cannot be told: {_in_words(value)}"
     if not isinstance(value, int) or isinstance(value, bool):
         return f"{key} gave {value!r}, which is no number of bytes"
     if not 0 < value <= LARGEST_BYTES:

@@ -111,5 +111,5 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
     pressure_waiting_ratio: float | None
     """The largest share of time waiting for memory, 0 to 1; None when no row has it."""
     floors: tuple[Floor, ...]
-    """The daily minima of every pod, by pod and day. Empty unless minima rise: the rank correlation of day and minimum,
-    inside the pods' series between restarts, kills and changes of the limit, and added up over them, is above 0."""
+    """The daily minima of every pod, by pod and day. Empty unless minima rise: more pairs of days rise than
+    fall, inside the pods' series between restarts, kills and changes of the limit, and added up over them."""

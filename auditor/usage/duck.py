@@ -270,10 +270,10 @@ def _no_rows() -> str:
 
 
 def _condition(window: Window) -> str:
-    """Return the condition of a window; a row without a day stays, to be told."""
+    """Return the condition of a window; a row without a day, or with one that lies in the future, stays to be told."""
     parts = [] if window.since is None else [f"(day IS NULL OR day >= {_day(window.since)})"]
     if window.until is not None:
-        parts.append(f"(day IS NULL OR day <= {_day(window.until)})")
+        parts.append(f"(day IS NULL OR day <= {_day(window.until)} OR (day > {_day(window.today)}) IS TRUE)")
     if window.clusters is not None:
         parts.append(f"cluster IN ({', '.join(quoted(one) for one in sorted(window.clusters)) or 'NULL'})")
     return " WHERE " + " AND ".join(parts) if parts else ""

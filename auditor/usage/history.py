@@ -16,30 +16,37 @@ DEFAULT_WINDOW_DAYS = 14
 
 
 def load_rows(
-    folder: Path, *, window_days: int = DEFAULT_WINDOW_DAYS, cluster: str | None = None
+    folder: Path, *, today: date, window_days: int = DEFAULT_WINDOW_DAYS, cluster: str | None = None
 ) -> tuple[Sequence[UsageDay], date, tuple[Skipped, ...]]:
     """Return the rows of the window that ends with the last day of a table, that day, and what cannot be used.
 
     Raises UsageError as `load_history` does.
     """
-    last = _last_day(folder, cluster)
+    last = _last_day(folder, cluster, today)
     since = last - timedelta(days=window_days - 1)
     clusters = None if cluster is None else (cluster,)
-    rows, skipped = read_days(folder, clusters=clusters, since=since, until=last)
+    rows, skipped = read_days(folder, clusters=clusters, since=since, until=last, today=today)
     _one_cluster(folder, (row.cluster for row in rows))
     return rows, last, skipped
 
 
 def load_history(
-    folder: Path, *, window_days: int = DEFAULT_WINDOW_DAYS, cluster: str | None = None, renames: Sequence[Rename] = ()
+    folder: Path,
+    *,
+    today: date,
+    window_days: int = DEFAULT_WINDOW_DAYS,
+    cluster: str | None = None,
+    renames: Sequence[Rename] = (),
 ) -> tuple[History, tuple[Skipped, ...], tuple[str, ...]]:
     """Return the history of the window that ends with the last day of a table, what of it cannot be used, and notes.
 
-    The window ends where the table does, not today: the same table gives the same history. Raises UsageError for a
-    table that is not there, is empty, or holds several clusters when none is named.
+    The window ends where the table does, not today: the same table gives the same history. A day after `today` is a
+    fault, and ends nothing. Raises UsageError for a table that is not there, is empty, or holds several clusters when
+    none is named.
     """
-    last = _last_day(folder, cluster)
-    found, skipped = aggregate(folder, since=last - timedelta(days=window_days - 1), until=last, cluster=cluster)
+    last = _last_day(folder, cluster, today)
+    since = last - timedelta(days=window_days - 1)
+    found, skipped = aggregate(folder, since=since, until=last, cluster=cluster, today=today)
     _one_cluster(folder, (item.cluster for item in found))
     histories = (
         ContainerHistory(
@@ -61,8 +68,8 @@ def load_history(
     return history, skipped, notes
 
 
-def _last_day(folder: Path, cluster: str | None) -> date:
-    days = days_present(folder, cluster)
+def _last_day(folder: Path, cluster: str | None, today: date) -> date:
+    days = days_present(folder, cluster, today=today)
     if not days:
         of_cluster = f" of cluster {cluster}" if cluster else ""
         raise UsageError(f"{folder}: there is no history{of_cluster}")
