@@ -150,6 +150,10 @@ def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
     return [tuple(batch) for batch in batches]
 
 
+_NAMED = 3
+"""So many workloads are named in a note."""
+
+
 def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> Work:
     """Judge all files in `jobs` processes: context objects are read first, and judged last.
 
@@ -177,13 +181,15 @@ def _apart(task: Task, judged: Sequence[Judged]) -> list[str]:
         return []
     joined = {workload for part in judged for workload in part.joined}
     without = sum(part.workloads for part in judged) - sum(len(part.joined) for part in judged)
-    unseen = len(task.history.workloads.keys() - joined)
+    unseen = sorted(task.history.workloads.keys() - joined)
     notes = [f"history up to {task.history.last_day}"]
     if without:
         notes.append(f"{without} {'workload has' if without == 1 else 'workloads have'} no history")
     if unseen:
-        noun = "workload of the history is" if unseen == 1 else "workloads of the history are"
-        notes.append(f"{unseen} {noun} not in the input")
+        noun = "workload of the history is" if len(unseen) == 1 else "workloads of the history are"
+        named = ", ".join(f"{kind or 'workload'} {namespace}/{name}" for namespace, kind, name in unseen[:_NAMED])
+        among = "" if len(unseen) <= _NAMED else "among them "
+        notes.append(f"{len(unseen)} {noun} not in the input: {among}{named}")
     return notes
 
 

@@ -58,19 +58,23 @@ def show(  # noqa: PLR0913, PLR0917 - its options
     last = max(days)
     since = last - timedelta(days=length - 1)
     found, skipped = aggregate(table, since=since, until=last, cluster=cluster, engine=engine, today=today)
-    items = [Shown(item, facts(item, window_days=length)) for item in found if _wanted(item, workloads)]
+    items = [
+        Shown(item, facts(item, window_days=length))
+        for item in found
+        if not workloads or any(_is(text, item) for text in workloads)
+    ]
     click.echo(render_text(items), nl=False)
     if page is not None:
         write_output(Output("html", page), render_html(items))
     for item in skipped:
         click.echo(f"not read: {item.file}: {item.reason}", err=True)
-    return exit_code(failed=False, complete=not skipped)
+    missing = [text for text in workloads if not any(_is(text, item) for item in found)]
+    for text in missing:
+        click.echo(f"{table}: no history of {text} from {since} to {last}", err=True)
+    return exit_code(failed=False, complete=bool(items) and not skipped and not missing)
 
 
-def _wanted(item: "Aggregate", workloads: Sequence[str]) -> bool:
-    """Return whether a container is of one of the workloads; all are when none is named."""
-    names = (item.namespace, item.workload_kind, item.workload_name)
-    return not workloads or any(
-        names[-len(parts) :] == tuple(parts) or (len(parts) == 2 and (names[0], names[2]) == tuple(parts))
-        for parts in (text.split("/") for text in workloads)
-    )
+def _is(text: str, item: "Aggregate") -> bool:
+    """Return whether a container is of the workload that `[NAMESPACE/][KIND/]NAME` names."""
+    names, parts = (item.namespace, item.workload_kind, item.workload_name), tuple(text.split("/"))
+    return names[-len(parts) :] == parts or (len(parts) == 2 and (names[0], names[2]) == parts)

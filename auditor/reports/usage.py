@@ -50,7 +50,7 @@ def peaks(shown: Shown) -> tuple[tuple[date, int | None], ...]:
 def render_text(items: Iterable[Shown]) -> str:
     """Return a block for each container: what its history says, and its daily peaks as a line."""
     blocks = [_block(item) for item in items]
-    return "\n".join(line for block in blocks for line in [*block, ""]) if blocks else "no such history\n"
+    return "\n".join(line for block in blocks for line in [*block, ""]) if blocks else ""
 
 
 def _block(shown: Shown) -> list[str]:
@@ -89,7 +89,7 @@ def _bytes(value: int | None) -> str:
 
 def render_html(items: Sequence[Shown]) -> str:
     """Return a page with a picture for each container; it loads nothing and runs nothing."""
-    body = "\n".join(_figure(item) for item in items) or "<p>no such history</p>"
+    body = "\n".join(_figure(item) for item in items) or "<p>no history</p>"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Memory history</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>Memory history</h1>\n{body}\n</body>\n</html>\n"
