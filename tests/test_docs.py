@@ -17,6 +17,9 @@ PAGES = [
     ROOT / "docs" / "how-it-judges.md",
     ROOT / "docs" / "exit-codes.md",
     ROOT / "docs" / "recipes.md",
+    ROOT / "docs" / "history.md",
+    ROOT / "docs" / "sizing.md",
+    ROOT / "docs" / "leaks.md",
     ROOT / "benchmarks" / "README.md",
 ]
 IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]

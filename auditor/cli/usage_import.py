@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.common import KEEP, exit_code, keep_days
+from auditor.reports.text import counted
 
 if TYPE_CHECKING:
     from auditor.usage.imports.model import ImportOptions, ImportResult
@@ -216,6 +217,6 @@ def _finish(results: list["ImportResult"], arguments: dict[str, Any]) -> int:
     for note in dict.fromkeys(note for result in results for note in result.notes):
         click.echo(f"note: {note}", err=True)
     days = len({row.day for row in rows})
-    click.echo(f"{len(rows)} pod-days of {days} days read into {folder}", err=True)
+    click.echo(f"{counted(len(rows), 'pod-day')} of {counted(days, 'day')} read into {folder}", err=True)
     keep_days(folder, arguments["keep"])
     return exit_code(failed=False, complete=bool(rows) and not skipped)

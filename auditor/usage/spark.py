@@ -35,7 +35,7 @@ def run(made: list[Source], window: Window) -> tuple[tuple[Rows, Rows, Rows], li
     if window.since is not None:
         rows = rows.where(f.col("day").isNull() | (f.col("day") >= f.lit(window.since)))
     if window.until is not None:
-        future = f.coalesce(f.col("day") > f.lit(window.today).cast("date"), f.lit(False))  # noqa: FBT003 - Spark's
+        future = f.coalesce(f.col("day") > f.lit(window.today).cast("date"), f.lit(False))
         rows = rows.where(f.col("day").isNull() | (f.col("day") <= f.lit(window.until)) | future)
     if window.clusters is not None:
         rows = rows.where(f.col("cluster").isin(*window.clusters))

@@ -66,7 +66,9 @@ def run(tmp_path):
     def run(*arguments):
         command = [sys.executable, "-m", "auditor", *map(str, arguments)]
         variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(tmp_path)}
-        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False
+        )
 
     return run
 

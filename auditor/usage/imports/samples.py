@@ -270,6 +270,8 @@ def _coverage_notes(rows: list[UsageDay]) -> Iterator[str]:
     containers = {(row.cluster, row.namespace, row.pod, row.container) for row in rows}
     covered = sum(row.coverage or 0 for row in rows) / len(rows)
     span = f"{min(days)}" if len(days) == 1 else f"{min(days)} to {max(days)}"
-    yield f"{samples} samples of {len(containers)} containers, {span}: {covered:.2%} of each pod-day is covered"
+    amount = "1 sample" if samples == 1 else f"{samples} samples"
+    whose = "1 container" if len(containers) == 1 else f"{len(containers)} containers"
+    yield f"{amount} of {whose}, {span}: {covered:.2%} of each pod-day is covered"
     if all(row.samples == 1 for row in rows):
         yield "one sample a day and container: a snapshot, not a history"

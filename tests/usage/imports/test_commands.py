@@ -77,7 +77,7 @@ def test_files_of_many_forms_are_told_apart_and_stored(written):
         ("web-3", "app", 2**20, "metrics-api"),
         ("web-4", "app", 2 * 2**20, "docker-stats"),
     ]
-    assert "4 pod-days of 1 days read into h" in said
+    assert "4 pod-days of 1 day read into h" in said
 
 
 def test_instanas_answers_and_checkpoints_are_known_by_their_content(written):
