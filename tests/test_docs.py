@@ -1,6 +1,8 @@
 """The written pages: the paths, links, policies, options and YAML that they name exist."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,17 @@ def test_the_number_of_policies_is_told_right():
     number = len(list((ROOT / "policies").glob("*/*.yaml")))
     for name in ("README.md", "CHANGELOG.md"):
         assert f"{number} policies" in (ROOT / name).read_text().replace("\n", " ")
+
+
+def test_the_report_in_the_readme_is_the_one_that_make_audit_prints():
+    options = ("--usage", "manifests-samples/usage.parquet", "--fail-on", "never")
+    command = [sys.executable, "-m", "auditor", "scan", "manifests-samples", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    seconds = re.compile(r" \u00b7 [0-9.]+ s$", flags=re.MULTILINE)
+    printed = seconds.sub("", done.stdout).splitlines()
+    readme = seconds.sub("", (ROOT / "README.md").read_text())
+    for block in ("audit", "finding", "usage-finding"):
+        text = re.search(rf"<!-- {block} -->\n```text\n(.*?)```", readme, flags=re.DOTALL)
+        lines = [line for line in text[1].splitlines() if line != "..." and not line.startswith("wrote ")]
+        assert lines
+        assert [line for line in lines if line not in printed] == []
