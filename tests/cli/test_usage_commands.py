@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from auditor.usage.model import UsageDay
 from auditor.usage.table import write_days
+from tests.tools import need
 
 MIB = 2**20
 TODAY = datetime.now(UTC).date()
@@ -202,6 +204,32 @@ def test_show_prints_one_workload_and_writes_a_page(run, tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "<svg" in page
     assert "shop/Deployment/web" in page
+
+
+MEASURE = """<script>
+const boxes = selector => [...document.querySelectorAll(selector)].map(each => each.getBoundingClientRect());
+const heights = boxes("svg rect").filter(box => box.width > 0).map(box => Math.round(box.height));
+const lines = boxes("svg path, svg polyline, svg line").filter(box => box.width > 0).length;
+document.body.innerHTML = `<p id="seen">${JSON.stringify({heights, lines})}</p>`;
+</script></body>"""
+
+
+def test_a_browser_draws_a_bar_for_each_day(run, tmp_path):
+    chromium = need("chromium")["chromium"]
+    peaks = [430, 860, *[430] * 12]
+    days = [day_of(date(2026, 11, 1) + timedelta(days=index), peak=peak) for index, peak in enumerate(peaks)]
+    write_days(tmp_path / "history", days)
+    assert run("usage", "show", "history", "--html", "page.html").returncode == 0
+    page = (tmp_path / "page.html").read_text()
+    (tmp_path / "measured.html").write_text(page.replace("</body>", MEASURE))
+    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom")
+    command = [chromium, *options, (tmp_path / "measured.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env={"HOME": str(tmp_path)})
+    seen = json.loads(re.search(r'<p id="seen">(.*?)</p>', done.stdout)[1])
+    low, *_ = seen["heights"]
+    assert low > 10
+    assert [round(height / low) for height in seen["heights"]] == [1, 2, *[1] * 12]
+    assert seen["lines"] >= 2, "a line for requests and one for limits"
 
 
 def test_show_of_a_workload_without_history_is_told(run, tmp_path):

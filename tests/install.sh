@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the servers that these tests ask: Debian's prometheus (with promtool) and victoria-metrics. Needs root; does
-# nothing for what is there. The packages' own services never start: the tests run the programs, on loopback only.
+# Installs what tests run, from Debian: prometheus (with promtool) and victoria-metrics, which tests of history ask, and
+# chromium, which opens the page of `auditor usage show`. Needs root; does nothing for what is there. The packages' own services never start: the tests run the programs, on loopback only.
 set -euo pipefail
 missing=()
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
+command -v chromium >/dev/null || missing+=(chromium)
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi
@@ -20,5 +21,5 @@ apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}"
 # nor at the next start of the machine
 if command -v systemctl >/dev/null; then
-  systemctl disable --quiet "${missing[@]}" 2>/dev/null || true
+  systemctl disable --quiet prometheus victoria-metrics 2>/dev/null || true
 fi
