@@ -13,9 +13,9 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from auditor.kube.paths import Path as KeyPath
 from auditor.policy.model import ActivePolicy, Policy, typed_param
 from auditor.sources.model import Locator
-from auditor.sources.model import Path as KeyPath
 from auditor.usage.join import Rename
 
 FILE_NAME = ".auditor.yaml"

@@ -15,11 +15,11 @@ from auditor.config import Selection
 from auditor.facts.build import FactOptions, build_record
 from auditor.facts.context import Context, is_context
 from auditor.facts.members import Member, member_of
-from auditor.facts.model import Path
 from auditor.facts.record import Record, WideRecord
 from auditor.facts.surroundings import wide_records
 from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef
-from auditor.identity import fingerprint, parse_path, path_text
+from auditor.identity import fingerprint
+from auditor.kube.paths import Path, parse_path, path_text
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Fired, Program

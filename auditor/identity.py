@@ -1,37 +1,13 @@
-"""Paths in an object, and the identity of a finding that survives edits elsewhere."""
+"""What stands at a path of an object, and the identity of a finding that survives edits elsewhere."""
 
 import hashlib
-import re
-from functools import lru_cache
 from typing import Any
 
-from auditor.facts.model import Path
 from auditor.facts.record import Subject
+from auditor.kube.paths import Path
 from auditor.sources.model import Object
 
 FINGERPRINT_VERSION = 1
-
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-
-
-@lru_cache(maxsize=4096)
-def parse_path(text: str) -> Path:
-    """Return the path of a text such as `env[2].value` or `resources.limits.memory`; empty for an empty text."""
-    return tuple(int(index) if index else key for key, index in _STEP.findall(text))
-
-
-@lru_cache(maxsize=4096)
-def path_text(path: Path) -> str:
-    """Return a path as reports show it, `spec.containers[0].resources`; keys that hold a dot are quoted."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif "." in step or "[" in step:
-            text += f'["{step}"]'
-        else:
-            text += f".{step}" if text else step
-    return text
 
 
 def value_at(data: Any, path: Path) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditor.facts.record import Record, WideRecord
-from auditor.identity import parse_path, value_at
+from auditor.identity import value_at
+from auditor.kube.paths import parse_path
 from auditor.policy.program import Fired
 
 

@@ -11,7 +11,7 @@ from auditor.config import Config, Selection
 from auditor.engine import Besides, Judged, Plan, assemble
 from auditor.facts.options import FactOptions
 from auditor.findings import Skipped
-from auditor.identity import parse_path, path_text
+from auditor.kube.paths import parse_path, path_text
 from auditor.kube.versions import parse_target
 
 

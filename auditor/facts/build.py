@@ -8,7 +8,7 @@ import msgspec
 from auditor.facts.containers import PodView, Seen, container_facts, is_sidecar, memory_max
 from auditor.facts.context import Context
 from auditor.facts.injected import injected
-from auditor.facts.model import AdmissionFacts, ContainerFacts, Path, PodFacts, VolumeFacts
+from auditor.facts.model import AdmissionFacts, ContainerFacts, PodFacts, VolumeFacts
 from auditor.facts.on_nodes import NOWHERE, PodOnNode, indistinguishable, on_nodes, possible_nodes, swappable_on
 from auditor.facts.options import FactOptions
 from auditor.facts.pods import PodAround, PodSums, count_fault, pod_facts, pod_sums, tmpfs_total, workload_facts
@@ -19,6 +19,7 @@ from auditor.kube.admission import Pod, Rules, admit, rules_of
 from auditor.kube.nodes import NodeGroup
 from auditor.kube.objects import Container, kind_word
 from auditor.kube.oom import OomPod, oom_pod
+from auditor.kube.paths import Path
 from auditor.kube.priority import default_class, is_critical, is_node_critical, pod_priority
 from auditor.kube.quantity import Quantity, parse
 from auditor.kube.resize import PodStatus, in_force, level_in_force, read_status

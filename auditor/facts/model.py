@@ -9,9 +9,6 @@ import msgspec
 
 from auditor.usage.model import UsageFacts
 
-Path = tuple[str | int, ...]
-"""A path in an object: keys and list indexes, such as `("spec", "containers", 0, "resources")`."""
-
 
 class QuantityFacts(msgspec.Struct, frozen=True):
     """One entry below a `resources` block, `overhead` or an emptyDir's `sizeLimit`, exactly as the manifest has it.

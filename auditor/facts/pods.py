@@ -13,7 +13,8 @@ from auditor.facts.volumes import Volume
 from auditor.kube.admission import Event, Pod
 from auditor.kube.cgroup import pod_memory_max
 from auditor.kube.humane import format_bytes
-from auditor.kube.objects import Container, Fault, Path, Resources
+from auditor.kube.objects import Container, Fault, Resources
+from auditor.kube.paths import Path
 from auditor.kube.qos import qos_obstacles
 from auditor.kube.quantity import capped, show, whole_bytes
 from auditor.kube.resize import (

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from auditor.facts.model import Path, QuantityFacts
+from auditor.facts.model import QuantityFacts
 from auditor.facts.record import HeldQuantity
 from auditor.kube.names import meant_block
 from auditor.kube.objects import Entry
+from auditor.kube.paths import path_text
 from auditor.kube.quantity import Quantity, parse
 
 
@@ -58,12 +59,5 @@ def units_mixed(held: Sequence[HeldQuantity], depth: int) -> tuple[str, str] | N
             decimal = decimal or item
     if decimal is None or binary is None:
         return None
-    where = _below((*decimal.subject.path[depth:],), decimal.quantity.at)
-    return f"{decimal.quantity.text} and {binary.quantity.text}", where
-
-
-def _below(path: Path, at: str) -> str:
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return f"{text}.{at}" if text else at
+    holder, at = path_text(tuple(decimal.subject.path[depth:])), decimal.quantity.at
+    return f"{decimal.quantity.text} and {binary.quantity.text}", f"{holder}.{at}" if holder else at

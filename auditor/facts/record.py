@@ -7,7 +7,6 @@ import msgspec
 from auditor.facts.model import (
     AdmissionFacts,
     ContainerFacts,
-    Path,
     PodFacts,
     QuantityFacts,
     VolumeFacts,
@@ -22,6 +21,7 @@ from auditor.facts.wide import (
     NodeFacts,
     QuotaFacts,
 )
+from auditor.kube.paths import Path
 
 Variables = dict[str, msgspec.Struct]
 """Variable to the facts that a policy sees under it."""

@@ -22,6 +22,7 @@ from auditor.kube.autoscalers import (
     utilization_threshold_bytes,
 )
 from auditor.kube.humane import format_bytes
+from auditor.kube.paths import path_text
 from auditor.kube.quantity import capped
 from auditor.sources.model import Object
 
@@ -112,7 +113,7 @@ def _shared(
 
 def _metric_facts(metric: MemoryMetric, member: Member | None) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        "metric_at": "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in metric.path)[1:],
+        "metric_at": path_text(metric.path),
         "memory_metric": metric.target_type,
         "metric_container": metric.container,
         "utilization_percent": metric.utilization_percent,

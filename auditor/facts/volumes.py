@@ -10,7 +10,8 @@ from auditor.facts.quantities import quantity_facts
 from auditor.facts.record import Problem
 from auditor.kube.cgroup import tmpfs_size
 from auditor.kube.humane import format_bytes
-from auditor.kube.objects import Container, Entry, Path, kind_word, text_or_none
+from auditor.kube.objects import Container, Entry, kind_word, text_or_none
+from auditor.kube.paths import Path
 from auditor.kube.quantity import Quantity, parse, text_of
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from auditor.kube.objects import Fault, Path, kind_word
+from auditor.kube.objects import Fault, kind_word
+from auditor.kube.paths import Path, path_text
 from auditor.kube.quantity import QuantityError, parse
 
 DEFAULT_TOLERANCE_PERCENT = 10
@@ -29,7 +30,7 @@ class _MalformedError(Exception):
 
     def __init__(self, path: Path, words: str) -> None:
         super().__init__(words)
-        self.fault = Fault(path, f"{_dotted(path)} {words}")
+        self.fault = Fault(path, f"{path_text(path)} {words}")
 
 
 class ScaleTarget(msgspec.Struct, frozen=True):
@@ -381,7 +382,3 @@ def _bytes(value: object, path: Path) -> int | None:
     if isinstance(quantity, QuantityError) or quantity.problem is not None:
         raise _MalformedError(path, f'has the invalid value "{quantity.text}": {quantity.problem}')
     return quantity.bytes
-
-
-def _dotted(path: Path) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from auditor.kube.kubelet import KubeletConfig, node_allocatable_bytes
-from auditor.kube.objects import Amounts, Fault, Path, kind_word, read_amounts, text_or_none
+from auditor.kube.objects import Amounts, Fault, kind_word, read_amounts, text_or_none
+from auditor.kube.paths import Path
 from auditor.kube.quantity import MAX_BYTES, capped
 from auditor.kube.versions import Since
 

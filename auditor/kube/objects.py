@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from auditor.kube.names import looks_like_memory, meant_block
+from auditor.kube.paths import Path
 from auditor.kube.quantity import Quantity, parse, text_of
 
 Amounts = dict[str, int]
 """Resource name to thousandths; a name that is absent is not set (or not readable, see `unreadable`)."""
-
-Path = tuple[str | int, ...]
 
 
 class Entry(NamedTuple):

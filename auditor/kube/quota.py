@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from auditor.kube.objects import Amounts, Container, Fault, Path, Resources, kind_word
+from auditor.kube.objects import Amounts, Container, Fault, Resources, kind_word
+from auditor.kube.paths import Path
 from auditor.kube.quantity import QuantityError, parse, show, text_of
 from auditor.kube.resources import counted, pod_limit, pod_request
 

@@ -13,7 +13,7 @@ import yaml
 
 from auditor.expressions.cel import ExpressionError, check
 from auditor.expressions.near import instead
-from auditor.facts.model import Path as KeyPath
+from auditor.kube.paths import Path as KeyPath
 from auditor.sizing.model import ContainerNumbers, Estimate, Profile
 from auditor.sources.model import Locator
 from auditor.sources.read import our_document

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from auditor.facts.model import HeapFacts, Path
+from auditor.facts.model import HeapFacts
+from auditor.kube.paths import Path
 from auditor.usage.model import UsageDay, UsageFacts
 
 MIB = 2**20

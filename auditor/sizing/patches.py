@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.facts.model import Path
+from auditor.kube.paths import Path, path_text
 from auditor.kube.quantity import show
 from auditor.sizing.model import Recommendation, SizingInput
 
@@ -60,7 +60,7 @@ def fixes(item: SizingInput, recommendation: Recommendation) -> tuple[dict[str, 
     """
     if not recommendation.changed:
         return ()
-    where = _dotted((*_container_path(item), "resources"))
+    where = path_text((*_container_path(item), "resources"))
     return tuple({"path": f"{where}.{block}.memory", "value": text} for block, text in amounts(recommendation).items())
 
 
@@ -183,16 +183,3 @@ def _merge(items: Sequence[Sized]) -> dict[str, Any]:
 def _pointer(path: Path) -> str:
     """Return a JSON pointer (RFC 6901)."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-
-
-def _dotted(path: Path) -> str:
-    """Return a path as findings have it, `spec.containers[0].resources`."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif "." in step or "[" in step:
-            text += f'["{step}"]'
-        else:
-            text += f".{step}" if text else step
-    return text

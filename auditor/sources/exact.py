@@ -12,8 +12,8 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from auditor.findings import Place
+from auditor.kube.paths import Path
 from auditor.sources.lines import Lines
-from auditor.sources.model import Path
 from auditor.sources.scalars import Scalar, key_text, resolve_plain
 
 MAX_DEPTH = 64

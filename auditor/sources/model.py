@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from auditor.findings import Place, Skipped
-
-Path = tuple[str | int, ...]
+from auditor.kube.paths import Path
 
 
 class Locator(Protocol):

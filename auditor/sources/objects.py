@@ -6,7 +6,8 @@ from typing import Any
 
 from auditor.findings import Skipped
 from auditor.kube.objects import kind_word
-from auditor.sources.model import Comment, Locator, Object, Path
+from auditor.kube.paths import Path
+from auditor.sources.model import Comment, Locator, Object
 from auditor.sources.scalars import key_text
 from auditor.sources.workloads import CLUSTER_SCOPED, WORKLOAD_KINDS, ShapeError, pod_paths
 

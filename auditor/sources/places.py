@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.findings import Place
-from auditor.sources.model import Object, Path
+from auditor.kube.paths import Path
+from auditor.sources.model import Object
 
 _MAX_PATHS = 2_000
 """An object with more keys keeps the places of the first ones; the others are told at their nearest parent."""

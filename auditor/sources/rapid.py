@@ -16,9 +16,10 @@ import msgspec
 import ryml
 
 from auditor.findings import Place
+from auditor.kube.paths import Path
 from auditor.sources.exact import MAX_DEPTH, DocumentError
 from auditor.sources.lines import Lines
-from auditor.sources.model import Locator, Path
+from auditor.sources.model import Locator
 
 # Numbers that JSON writes as YAML does need no second look: plain integers and short decimals.
 _SAME_IN_JSON = rb"(?!-?(?:0|[1-9][0-9]{0,17})END)(?!-?(?:0|[1-9][0-9]{0,8})\.[0-9]{0,6}[1-9]END)(?!-0(?:\.|END))"

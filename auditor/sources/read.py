@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.findings import Skipped
+from auditor.kube.paths import Path
 from auditor.sources.comments import waiver_comments
 from auditor.sources.documents import Document, read_document, split
 from auditor.sources.exact import DocumentError
 from auditor.sources.lines import Lines
-from auditor.sources.model import FileResult, InputFile, Locator, Object, Path
+from auditor.sources.model import FileResult, InputFile, Locator, Object
 from auditor.sources.objects import Origin, objects_of
 from auditor.sources.rapid import quiet, unusual
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditor.kube.objects import kind_word
-from auditor.sources.model import Path
+from auditor.kube.paths import Path
 
 _TEMPLATE_SPEC: Path = ("spec", "template", "spec")
 _KNOWN: dict[tuple[str, str], Path] = {

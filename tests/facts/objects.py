@@ -3,7 +3,8 @@
 from typing import Any
 
 from auditor.findings import Place
-from auditor.sources.model import Object, Path
+from auditor.kube.paths import Path
+from auditor.sources.model import Object
 
 _PATHS: dict[str, Path] = {
     "Pod": ("spec",),

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.identity import parse_path, path_text
+from auditor.kube.paths import parse_path
 from auditor.kube.quantity import parse_bytes
-from auditor.sizing.patches import _dotted, fixes, json_patches, kustomize_component
+from auditor.sizing.patches import fixes, json_patches, kustomize_component
 from auditor.sizing.program import Sizer
 from auditor.sizing.recommend import recommend
 from tests.sizing.containers import GIB, MIB, item, profile, usage
@@ -155,11 +155,6 @@ def test_a_fix_is_the_path_in_the_object_and_the_quantity_to_write_there():
         {"path": "spec.template.spec.initContainers[2].resources.requests.memory", "value": "300Mi"},
         {"path": "spec.template.spec.initContainers[2].resources.limits.memory", "value": "400Mi"},
     )
-
-
-@pytest.mark.parametrize("path", [("spec", "template", "spec"), ("items", 3, "spec"), ("x.y", "a[b", 0), ()])
-def test_the_path_of_a_fix_is_written_as_that_of_a_finding(path):
-    assert _dotted(path) == path_text(path)
 
 
 def test_the_path_of_a_fix_is_read_as_that_of_a_finding():
