@@ -1,7 +1,7 @@
 """`auditor usage`: collects history, imports it, shows it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,16 +47,11 @@ def show(  # noqa: PLR0913, PLR0917 - its options
     """
     from auditor.reports.usage import Shown, render_html, render_text
     from auditor.usage.aggregate import aggregate
-    from auditor.usage.errors import UsageError
+    from auditor.usage.history import window_of
     from auditor.usage.statistics import facts
-    from auditor.usage.table import days_present
 
-    today = datetime.now(UTC).date()
-    days, length = days_present(table, cluster, today=today), days_of(window)
-    if not days:
-        raise UsageError(f"{table}: there is no history" + (f" of cluster {cluster}" if cluster else ""))
-    last = max(days)
-    since = last - timedelta(days=length - 1)
+    today, length = datetime.now(UTC).date(), days_of(window)
+    since, last = window_of(table, today=today, window_days=length, cluster=cluster)
     found, skipped = aggregate(table, since=since, until=last, cluster=cluster, engine=engine, today=today)
     items = [
         Shown(item, facts(item, window_days=length))

@@ -60,11 +60,7 @@ def aggregate(  # noqa: PLR0913 - all but the history are named
                 database.execute(queries[name]).fetchall() for name in ("by_day", "by_container", "floors")
             )
             results = (days, containers, floors)
-    return _joined(*results), tuple(sorted((*skipped, *told), key=_place))
-
-
-def _place(skipped: Skipped) -> tuple[str, str]:
-    return skipped.file, skipped.reason
+    return _joined(*results), tuple(sorted((*skipped, *told)))
 
 
 def _of_rows(

@@ -8,6 +8,8 @@ are committed as SQL, so that a scan needs no Ibis; `pytest --update-golden test
 from functools import reduce
 from typing import Any
 
+from auditor.usage import duck
+from auditor.usage.model import KEY
 from auditor.usage.rows import (
     BYTES,
     COUNTS,
@@ -25,29 +27,12 @@ from auditor.usage.rows import (
 DIALECTS = {"duckdb": "duckdb", "spark": "databricks"}
 """The engines, and how Ibis calls their SQL: its writer for Spark itself asks for an installed one."""
 
-COLUMNS = {
-    "cluster": "string",
-    "day": "date",
-    "namespace": "string",
-    "workload_kind": "string",
-    "workload_name": "string",
-    "pod": "string",
-    "container": "string",
-    "container_type": "string",
-    "samples": "int64",
-    "coverage": "float64",
-    **dict.fromkeys(BYTES, "int64"),
-    "oom_kills": "int64",
-    "restarts": "int64",
-    "pressure_waiting_ratio": "float64",
-    "source": "string",
-    "collected_at": "timestamp",
-}
+_TYPES = {"VARCHAR": "string", "BIGINT": "int64", "DOUBLE": "float64", "DATE": "date", "TIMESTAMP": "timestamp"}
+COLUMNS = {name: _TYPES[kind] for name, kind in duck.COLUMNS.items()}
 """The columns of the table and their types; times are UTC."""
 
 GROUP = ("cluster", "namespace", "workload_kind", "workload_name", "container")
 """What makes rows those of one container of one workload."""
-ROW = ("cluster", "day", "namespace", "pod", "container")
 
 
 def statements(engine: str) -> dict[str, str]:
@@ -73,7 +58,7 @@ def _judged() -> Any:
 
     rows = ibis.table({**COLUMNS, "file": "string", "today": "date"}, name="usage_rows")
     rows = rows.mutate(wrong=_wrong(rows))
-    same = [*(rows[name] for name in ROW), rows.wrong.isnull()]
+    same = [*(rows[name] for name in KEY), rows.wrong.isnull()]
     order = [ibis.desc(rows.collected_at), *(ibis.desc(rows[name], nulls_first=False) for name in TIES)]
     place = ibis.window(group_by=same, order_by=order)
     ranked = rows.mutate(place=ibis.row_number().over(place), latest=rows.collected_at.first().over(place))

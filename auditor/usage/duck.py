@@ -40,7 +40,7 @@ COLUMNS = {
 """The columns of the table, in order, as DuckDB calls their types."""
 
 _NEEDED = ("day", "namespace", "pod", "container", "samples", "source", "collected_at")
-_NEVER_NULL = ("cluster", "workload_kind", "workload_name")
+NEVER_NULL = ("cluster", "workload_kind", "workload_name")
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _NULL = '"NULL"'
 _MEMORY = "1GB"
@@ -257,7 +257,7 @@ def _column(source: Source, name: str) -> str:
     if name == "day" and source.file.day is not None:
         return "folders.day"
     value = f"CAST(rows.{name} AS {COLUMNS[name]})" if name in source.types else f"CAST(NULL AS {COLUMNS[name]})"
-    return f"coalesce({value}, '')" if name in _NEVER_NULL else value
+    return f"coalesce({value}, '')" if name in NEVER_NULL else value
 
 
 def _day(day: date | None) -> str:

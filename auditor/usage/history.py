@@ -22,8 +22,7 @@ def load_rows(
 
     Raises UsageError as `load_history` does.
     """
-    last = _last_day(folder, cluster, today)
-    since = last - timedelta(days=window_days - 1)
+    since, last = window_of(folder, today=today, window_days=window_days, cluster=cluster)
     clusters = None if cluster is None else (cluster,)
     rows, skipped = read_days(folder, clusters=clusters, since=since, until=last, today=today)
     _one_cluster(folder, (row.cluster for row in rows))
@@ -44,8 +43,7 @@ def load_history(
     fault, and ends nothing. Raises UsageError for a table that is not there, is empty, or holds several clusters when
     none is named.
     """
-    last = _last_day(folder, cluster, today)
-    since = last - timedelta(days=window_days - 1)
+    since, last = window_of(folder, today=today, window_days=window_days, cluster=cluster)
     found, skipped = aggregate(folder, since=since, until=last, cluster=cluster, today=today)
     _one_cluster(folder, (item.cluster for item in found))
     histories = (
@@ -68,12 +66,14 @@ def load_history(
     return history, skipped, notes
 
 
-def _last_day(folder: Path, cluster: str | None, today: date) -> date:
+def window_of(folder: Path, *, today: date, window_days: int, cluster: str | None) -> tuple[date, date]:
+    """Return the first and the last day of the window that ends with a table's last day; raises UsageError without."""
     days = days_present(folder, cluster, today=today)
     if not days:
         of_cluster = f" of cluster {cluster}" if cluster else ""
         raise UsageError(f"{folder}: there is no history{of_cluster}")
-    return max(days)
+    last = max(days)
+    return last - timedelta(days=window_days - 1), last
 
 
 def _one_cluster(folder: Path, names: Iterable[str]) -> None:

@@ -50,10 +50,11 @@ def find_leak(floors: Sequence[Floor], *, limit_bytes: int | None) -> Leak | Non
 
     With a limit, the slope must be at least 1 % of it a day; without one at least 1 MiB and 1 % of the typical minimum.
     """
-    if not rising(floors):
+    every = series_of(floors)
+    if _rise(every) <= 0:
         return None
     first_day = min(floor.day for floor in floors).toordinal()
-    series = _worth_looking_at(series_of(floors), first_day)
+    series = _worth_looking_at(every, first_day)
     if not series:
         return None
     confidence = _confidence(series)
@@ -66,7 +67,7 @@ def find_leak(floors: Sequence[Floor], *, limit_bytes: int | None) -> Leak | Non
 
 def rising(floors: Iterable[Floor]) -> bool:
     """Return whether the minima rise at all: more pairs of days inside a series rise than fall."""
-    return sum(_concordance(one) for one in series_of(floors)) > 0
+    return _rise(series_of(floors)) > 0
 
 
 def days_to_limit(leak: Leak, *, peak_bytes: int | None, limit_bytes: int | None) -> int | None:
@@ -120,13 +121,18 @@ def _deviation(series: Series) -> float:
     return math.sqrt(spread / 18)
 
 
+def _rise(series: Iterable[Series]) -> int:
+    """Return how many more pairs of days rise than fall, over all series (Kendall's S)."""
+    return sum(_concordance(one) for one in series)
+
+
 def _confidence(series: Sequence[Series]) -> float:
     """Return how sure a rise is, 0 to 1, by the normal approximation of S, one-sided.
 
     Pods that run at the same time carry the same load, so what they say is taken for one and the same observation:
     their deviations add up. What does not overlap in time is independent: there the variances do.
     """
-    total = sum(_concordance(one) for one in series)
+    total = _rise(series)
     variance = math.fsum(math.fsum(_deviation(one) for one in era) ** 2 for era in _eras(series))
     if total <= 0 or variance <= 0:
         return 0.0

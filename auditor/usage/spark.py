@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from auditor.findings import Skipped
-from auditor.usage.duck import COLUMNS, Source, statements, words
+from auditor.usage.duck import COLUMNS, NEVER_NULL, Source, statements, words
 from auditor.usage.errors import UsageError
 from auditor.usage.files import Window
 
@@ -14,7 +14,6 @@ Rows = list[tuple[Any, ...]]
 
 _TYPES = {"VARCHAR": "string", "BIGINT": "bigint", "DOUBLE": "double", "DATE": "date", "TIMESTAMP": "timestamp"}
 _SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.sources.partitionColumnTypeInference.enabled": "false"}
-_NEVER_NULL = ("cluster", "workload_kind", "workload_name")
 
 
 def run(made: list[Source], window: Window) -> tuple[tuple[Rows, Rows, Rows], list[Skipped]]:
@@ -92,7 +91,7 @@ def _column(read: Any, name: str, names: set[str], fixed: str | date | None, f: 
     if fixed is not None:
         return f.lit(fixed)
     value = read[name].cast(kind) if name in names else f.lit(None).cast(kind)
-    return f.coalesce(value, f.lit("")) if name in _NEVER_NULL else value
+    return f.coalesce(value, f.lit("")) if name in NEVER_NULL else value
 
 
 def _literal(path: str) -> str:

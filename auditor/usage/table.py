@@ -11,8 +11,8 @@ import msgspec
 
 from auditor.findings import Skipped
 from auditor.usage.duck import COLUMNS, connection, judge_files, sources, words
-from auditor.usage.files import PART, Window, day_folder, find_files
-from auditor.usage.model import UsageDay
+from auditor.usage.files import PART, Window, day_folder
+from auditor.usage.model import KEY, UsageDay
 from auditor.usage.rows import fault_of, in_utc
 from auditor.usage.store import LEFTOVER, sync, writing
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BATCH = 50_000
 _ARROW = {"VARCHAR": "string", "BIGINT": "int64", "DOUBLE": "float64", "DATE": "date32"}
 _IN_FOLDERS = ("cluster", "day")
-_KEY = ("namespace", "pod", "container")
+_KEY = tuple(name for name in KEY if name not in _IN_FOLDERS)
 _ORDER = ("namespace", "workload_kind", "workload_name", "pod", "container")
 
 
@@ -179,7 +179,7 @@ def read_days(
     counted. Raises UsageError when there is no such file or folder.
     """
     names = ", ".join(COLUMNS)
-    order = "cluster, day, namespace, pod, container"
+    order = ", ".join(KEY)
     query = f"SELECT {names} FROM usage_days WHERE fault IS NULL ORDER BY {order}"  # noqa: S608 - no input
     chosen = None if clusters is None else frozenset(clusters)
     window = Window(clusters=chosen, since=since, until=until, today=today)
@@ -187,7 +187,7 @@ def read_days(
         made, skipped = sources(database, folder, window)
         told = judge_files(database, made, window)
         rows = [_row(values) for values in _fetched(database.execute(query))]
-    return rows, tuple(sorted((*skipped, *told), key=lambda one: (one.file, one.reason)))
+    return rows, tuple(sorted((*skipped, *told)))
 
 
 def _fetched(result: Any) -> Iterator[tuple[Any, ...]]:
@@ -229,12 +229,14 @@ def days_present(folder: Path, cluster: str | None = None, *, today: date | None
     again; files that carry the day as a column are read for them. With `today`, later days are left out.
     """
     window = Window(clusters=None if cluster is None else frozenset((cluster,)), today=today)
-    if not folder.exists() or not find_files(folder, window)[0]:
+    if not folder.exists():
         return set()
     with connection() as database:
         made, _ = sources(database, folder, window)
         days = {one.file.day for one in made if one.file.day is not None and one.file.cluster is not None}
         in_columns = [one for one in made if one.file.day is None or one.file.cluster is None]
-        judge_files(database, in_columns, window)
-        query = "SELECT DISTINCT day FROM usage_days WHERE fault IS NULL"
-        return days | {day for (day,) in database.execute(query).fetchall()}
+        if in_columns:
+            judge_files(database, in_columns, window)
+            query = "SELECT DISTINCT day FROM usage_days WHERE fault IS NULL"
+            days.update(day for (day,) in database.execute(query).fetchall())
+    return days

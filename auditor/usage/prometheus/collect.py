@@ -12,11 +12,11 @@ from auditor.usage.prometheus.owners import Owners
 from auditor.usage.prometheus.parts import CADVISOR, DAY_SECONDS, ORIGIN, STAT, Part, Server
 from auditor.usage.prometheus.plan import day_of
 from auditor.usage.prometheus.preflight import Found
+from auditor.usage.rows import MAX_BYTES
 
 Key = tuple[str, str, str]
 """Namespace, pod, container."""
 
-_ABSURD = 2.0**60
 """Beyond this a number of bytes is no memory: swap of some kernels is an underflow of an unsigned number."""
 
 _ORIGINS = ("count", "sum", "restarts")
@@ -56,7 +56,7 @@ class Block:
             amount = families[stat] == CADVISOR and stat not in ("count", "sum", "pressure")
             for seconds, text in series.values:
                 number = _number(text)
-                if number is None or number < 0 or (amount and number > _ABSURD):
+                if number is None or number < 0 or (amount and number > MAX_BYTES):
                     self.dropped += 1
                     continue
                 self._put(day_of(seconds), key, stat, number, origin)

@@ -62,7 +62,7 @@ def pull(
     started = time.monotonic()
     cluster = config.table_cluster
     again = incomplete_days(folder, cluster)
-    present = days_present(folder, cluster) if folder.exists() else set()
+    present = days_present(folder, cluster)
     wanted = [day for day in days_to_have(config, now) if day not in present or day in again]
     client = Client(config, sleep=sleep)
     try:
