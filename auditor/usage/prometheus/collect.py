@@ -49,7 +49,7 @@ class Block:
                 continue
             labels = self._server.labels(families[stat])
             metric = series.metric
-            key = (metric.get(labels.namespace, ""), metric.get(labels.pod, ""), metric.get(labels.container, ""))
+            key = labels.key(metric)
             if not all(key):
                 continue
             origin = tuple(metric.get(name, "") for name in ORIGIN)

@@ -32,7 +32,7 @@ class Suspects(msgspec.Struct, frozen=True):
         """Add the series of an answer to `KILLS`."""
         for series in found:
             metric = series.metric
-            key = (metric.get(labels.namespace, ""), metric.get(labels.pod, ""), metric.get(labels.container, ""))
+            key = labels.key(metric)
             days = {day_of(seconds, late=True).toordinal(): text for seconds, text in series.values}
             match metric.get(STAT):
                 case "killed":
@@ -127,8 +127,7 @@ def tasks_for(suspects: dict[Key, set[int]], interval_seconds: float | None) -> 
 def add_times(kills: Kills, found: Sequence[Series], labels: Labels) -> None:
     """Add the distinct times of the answers' values."""
     for series in found:
-        metric = series.metric
-        key = (metric.get(labels.namespace, ""), metric.get(labels.pod, ""), metric.get(labels.container, ""))
+        key = labels.key(series.metric)
         for _, text in series.values:
             kills.add_time(key, int(float(text)))
 

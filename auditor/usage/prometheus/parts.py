@@ -3,7 +3,7 @@
 A matrix selector is evaluated one series at a time, a subquery all at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 
 import msgspec
@@ -21,8 +21,6 @@ ENDINGS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 WORKING_SET = "container_memory_working_set_bytes"
 RESTARTS = "kube_pod_container_status_restarts_total"
-TERMINATED_AT = "kube_pod_container_status_last_terminated_timestamp"
-TERMINATED_REASON = "kube_pod_container_status_last_terminated_reason"
 SWAP_NAMES = ("container_memory_swap", "container_swap_usage_bytes")
 OWNER_RULE = "namespace_workload_pod:kube_pod_owner:relabel"
 
@@ -36,6 +34,10 @@ class Labels(msgspec.Struct, frozen=True):
     """Label of the pod."""
     container: str = "container"
     """Label of the container."""
+
+    def key(self, metric: Mapping[str, str]) -> tuple[str, str, str]:
+        """Return namespace, pod and container of a series; an empty text for what it does not name."""
+        return metric.get(self.namespace, ""), metric.get(self.pod, ""), metric.get(self.container, "")
 
 
 RENAMED = Labels("exported_namespace", "exported_pod", "exported_container")
@@ -197,7 +199,7 @@ def part_text(part: Part, server: Server, shard: Shard, *, pods: Sequence[str] =
     common = [*server.cluster, *_namespaces(labels, shard)]
     of_pods = [*common, *_pods(labels, shard, pods)]
     if part.family == CADVISOR and part.stat != "rule":
-        of_pods += _containers(labels, server)
+        of_pods += containers(labels, server)
     return Template(part.template).substitute(
         by=by,
         group=f"{by},{_ORIGIN}",
@@ -211,7 +213,12 @@ def part_text(part: Part, server: Server, shard: Shard, *, pods: Sequence[str] =
     )
 
 
-def _containers(labels: Labels, server: Server) -> list[Matcher]:
+def told_apart(text: str, stat: str) -> str:
+    """Return an expression whose series say by a label which expression of a request they answer."""
+    return f'label_replace({text}, "{STAT}", "{stat}", "", "")'
+
+
+def containers(labels: Labels, server: Server) -> list[Matcher]:
     """Return what tells containers from other cgroups: `POD` is the pause container of old kubelets."""
     found: list[Matcher] = [(labels.container, "!=", ""), (labels.container, "!=", "POD")]
     return [*found, ("image", "!=", "")] if server.has_image else found

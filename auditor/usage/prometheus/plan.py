@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from auditor.usage.prometheus.model import Days, Shard
-from auditor.usage.prometheus.parts import DAY_SECONDS, ENDINGS, LATE_SECONDS, STAT, Part, Server, part_text
+from auditor.usage.prometheus.parts import DAY_SECONDS, ENDINGS, LATE_SECONDS, Part, Server, part_text, told_apart
 
 _FEW_ENDINGS = 5
 """So few classes of pods are not halved again: a namespace of that size is not what is too much."""
@@ -33,7 +33,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     def query(self, server: Server) -> str:
         """Return its PromQL."""
-        return expression(self, server)
+        told = []
+        for part in self.parts:
+            text = part_text(part, server, self.shard, back_seconds=self.back_seconds)
+            told.append(told_apart(text, part.stat))
+        return " or ".join(told)
 
     def times(self) -> tuple[float, float, int]:
         """Return start, end and step in seconds."""
@@ -41,12 +45,27 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return first, last, DAY_SECONDS
 
     def halves(self) -> "tuple[Task, ...]":
-        """Return two tasks that together ask the same, or none when it cannot be made smaller."""
-        return halves(self)
+        """Return two tasks that together ask the same, or none when it cannot be made smaller.
+
+        Expressions are parted first: when one of them is what fails, the others are soon out of it.
+        """
+        if len(self.parts) > 1:
+            half = len(self.parts) // 2
+            return tuple(msgspec.structs.replace(self, parts=parts) for parts in (self.parts[:half], self.parts[half:]))
+        if len(self.days) > 1:
+            middle = self.days.first + timedelta(days=len(self.days) // 2 - 1)
+            newer = Days(middle + timedelta(days=1), self.days.last)
+            return tuple(msgspec.structs.replace(self, days=days) for days in (newer, Days(self.days.first, middle)))
+        return tuple(msgspec.structs.replace(self, shard=shard) for shard in _halved(self.shard, self.parts))
 
     def words(self) -> str:
-        """Return what it asks for."""
-        return told(self)
+        """Return what it asks for, in words."""
+        days = f"{self.days.first}" if len(self.days) == 1 else f"{self.days.first} to {self.days.last}"
+        names = list(self.shard.names)
+        where = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        where = where or "namespaces that were not counted"
+        some = f", pods that end in {self.shard.endings}" if self.shard.endings else ""
+        return f"{days}: {', '.join(part.stat for part in self.parts)} of {where}{some}"
 
 
 def midnight(day: date) -> float:
@@ -62,15 +81,6 @@ def evaluated_at(day: date, *, late: bool = False) -> float:
 def day_of(seconds: float, *, late: bool = False) -> date:
     """Return the day that an evaluation at that time speaks of."""
     return datetime.fromtimestamp(seconds - (LATE_SECONDS if late else 0), UTC).date()
-
-
-def expression(task: Task, server: Server) -> str:
-    """Return the PromQL of a task."""
-    told = []
-    for part in task.parts:
-        text = part_text(part, server, task.shard, back_seconds=task.back_seconds)
-        told.append(f'label_replace({text}, "{STAT}", "{part.stat}", "", "")')
-    return " or ".join(told)
 
 
 def runs(days: Iterable[date]) -> list[Days]:
@@ -124,21 +134,6 @@ def days_for(series: int, weight: float, samples_per_day: float, most_samples: i
     return max(1, int(most_samples / max(1.0, series * weight * samples_per_day)))
 
 
-def halves(task: Task) -> tuple[Task, ...]:
-    """Return two tasks that ask together what this one asks, or none when it cannot be made smaller.
-
-    Expressions are parted first: when one of them is what fails, the others are soon out of it.
-    """
-    if len(task.parts) > 1:
-        half = len(task.parts) // 2
-        return tuple(msgspec.structs.replace(task, parts=parts) for parts in (task.parts[:half], task.parts[half:]))
-    if len(task.days) > 1:
-        middle = task.days.first + timedelta(days=len(task.days) // 2 - 1)
-        newer = Days(middle + timedelta(days=1), task.days.last)
-        return tuple(msgspec.structs.replace(task, days=days) for days in (newer, Days(task.days.first, middle)))
-    return tuple(msgspec.structs.replace(task, shard=shard) for shard in _halved(task.shard, task.parts))
-
-
 def _halved(shard: Shard, parts: Sequence[Part]) -> tuple[Shard, ...]:
     half = len(shard.names) // 2
     if shard.others and shard.names:
@@ -153,13 +148,3 @@ def _halved(shard: Shard, parts: Sequence[Part]) -> tuple[Shard, ...]:
     if len(endings) <= _FEW_ENDINGS or any("$m" not in part.template for part in parts):
         return ()
     return tuple(msgspec.structs.replace(shard, endings=endings[i::2]) for i in range(2))
-
-
-def told(task: Task) -> str:
-    """Return what a task asks for, in words."""
-    days = f"{task.days.first}" if len(task.days) == 1 else f"{task.days.first} to {task.days.last}"
-    names = list(task.shard.names)
-    where = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    where = where or "namespaces that were not counted"
-    some = f", pods that end in {task.shard.endings}" if task.shard.endings else ""
-    return f"{days}: {', '.join(part.stat for part in task.parts)} of {where}{some}"

@@ -17,13 +17,12 @@ from auditor.usage.prometheus.parts import (
     RESTARTS,
     STAT,
     SWAP_NAMES,
-    TERMINATED_AT,
-    TERMINATED_REASON,
     WORKING_SET,
     Labels,
     Server,
+    containers,
     matchers,
-    quoted,
+    told_apart,
 )
 from auditor.usage.prometheus.plan import day_of, evaluated_at, midnight
 
@@ -44,7 +43,7 @@ _LEAVES_UNKNOWN = {
 }
 """Metrics that every cluster with pods has, and what stays unknown without them."""
 
-_SOMETIMES = (*SWAP_NAMES, TERMINATED_AT, TERMINATED_REASON, OWNER_RULE)
+_SOMETIMES = (*SWAP_NAMES, OWNER_RULE)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +71,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     def interval_of(self, day: date) -> float | None:
         """Return the scrape interval of a day, of most days where that day does not tell."""
-        return self.intervals.get(day, self.interval_seconds)
+        known = self.intervals.get(day)
+        return self.interval_seconds if known is None else known
 
 
 def look(client: Client, config: PullConfig, days: Days) -> Found:
@@ -140,24 +140,18 @@ def _features(cluster: tuple[Matcher, ...], present: frozenset[str]) -> str:
         "renamed_kubernetes": (kubernetes, (("exported_pod", "!=", ""),)),
     }
     return " or ".join(
-        f'label_replace(count({name}{{{matchers((*more, *cluster))}}}), "{STAT}", {quoted(stat)}, "", "")'
-        for stat, (name, more) in asked.items()
+        told_apart(f"count({name}{{{matchers((*more, *cluster))}}})", stat) for stat, (name, more) in asked.items()
     )
 
 
 def _sizes(server: Server, *, clusters: bool) -> str:
     """Return the question how many series each namespace has and how many samples one of them gets in an hour."""
     labels = server.cadvisor
-    items: list[Matcher] = [*server.cluster, (labels.container, "!=", ""), (labels.container, "!=", "POD")]
-    items += [(labels.namespace, "!=", "")]
-    if server.has_image:
-        items.append(("image", "!=", ""))
+    items = [*server.cluster, *containers(labels, server), (labels.namespace, "!=", "")]
     selector = f"{WORKING_SET}{{{matchers(items)}}}"
     by = f"cluster,{labels.namespace}" if clusters else labels.namespace
-    return (
-        f'label_replace(count by ({by}) ({selector}), "{STAT}", "series", "", "") or '
-        f'label_replace(max(count_over_time({selector}[1h])), "{STAT}", "hour", "", "")'
-    )
+    series, hour = f"count by ({by}) ({selector})", f"max(count_over_time({selector}[1h]))"
+    return f"{told_apart(series, 'series')} or {told_apart(hour, 'hour')}"
 
 
 def _by_stat(found: Iterable[Series]) -> dict[str, float]:

@@ -110,7 +110,7 @@ class _Pull:
         self._progress(Progress(done=0, total=0, step="what the server has"))
         found = self._found = look(self._client, self._config, Days(wanted[0], wanted[-1]))
         if found.first_day is None:
-            if WORKING_SET in found.present or not found.missing:
+            if WORKING_SET in found.present:
                 self._notes.append("no container has samples in the window")
             return
         asked = runs(day for day in wanted if day >= found.first_day)

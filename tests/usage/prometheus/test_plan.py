@@ -22,7 +22,7 @@ from auditor.usage.prometheus.parts import (
     part_text,
     quoted,
 )
-from auditor.usage.prometheus.plan import Task, blocks, day_of, evaluated_at, halves, runs, shards_for
+from auditor.usage.prometheus.plan import Task, blocks, day_of, evaluated_at, runs, shards_for
 from auditor.usage.prometheus.preflight import interval_of
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,6}[a-z0-9]", fullmatch=True)
@@ -58,7 +58,7 @@ def test_halves_ask_together_for_what_the_whole_asks(names, others, stranger, po
     shard = Shard(names=tuple(names), others=others or not names, excluded=("elsewhere",) if others else ())
     first = date(2026, 3, 1)
     task = Task(parts=USE, shard=shard, days=Days(first, first + timedelta(days=length - 1)))
-    while smaller := halves(task):
+    while smaller := task.halves():
         assert task not in smaller
         for day in task.days:
             for part in task.parts:
