@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditor.baseline import load_baseline
-from auditor.config import Config, ConfigError, Selection, find_config, load_config
+from auditor.config import Config, ConfigError, Selection, Usage, find_config, load_config
 from auditor.engine import Besides, Plan, assemble
-from auditor.facts.context import Context, is_context
+from auditor.facts.context import Context
 from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
 from auditor.findings import Report, Skipped, severity_rank
@@ -128,8 +128,7 @@ def run(
     baseline_file = options.baseline or (config.baseline and str(folder / config.baseline))
     baseline = load_baseline(Path(baseline_file)) if baseline_file else None
     found = discover(paths, (*config.exclude, *options.exclude), stdin)
-    template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
-    read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
+    read = _reading(options, config)
     history, unusable, told = _history(options, config, folder)
     if history is not None:
         plan = msgspec.structs.replace(plan, sizing=_sizing())
@@ -160,8 +159,7 @@ def sizing_inputs(
     config, folder = _config(options)
     window, unusable = _window(options, config, folder)
     found = discover(paths, (*config.exclude, *options.exclude), stdin)
-    template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
-    read = ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
+    read = _reading(options, config)
     by_root: dict[int, list[Object]] = {}
     skipped = [*found.skipped, *unusable]
     for file in found.files:
@@ -171,7 +169,7 @@ def sizing_inputs(
     target = _target(options, config)
     items: list[SizingInput] = []
     for objects in by_root.values():
-        context, bad = Context.build((obj for obj in objects if is_context(obj)), target.minor)
+        context, bad = Context.build(objects, target.minor)
         gathered, faults = gather(objects, context, target, _facts(config), window)
         items.extend(gathered)
         skipped.extend((*bad, *faults))
@@ -183,15 +181,13 @@ def _window(options: Options, config: Config, folder: Path) -> tuple["Window", t
     from auditor.sizing.gather import Window, rows_by_workload
     from auditor.usage.history import load_rows
 
-    wanted = config.usage
-    path = options.usage or (wanted.path and str(folder / wanted.path))
-    if not path:
+    wanted = _usage(options, config, folder)
+    if not wanted.path:
         raise ConfigError("--usage: sizing needs a table of history")
-    days = options.usage_window_days or wanted.window_days
-    cluster = options.usage_cluster or wanted.cluster
-    rows, last, skipped = load_rows(Path(path), today=_today(), window_days=days, cluster=cluster)
+    days = wanted.window_days
+    rows, _, skipped = load_rows(Path(wanted.path), today=_today(), window_days=days, cluster=wanted.cluster)
     try:
-        return Window(until=last, days=days, rows=rows_by_workload(rows, wanted.names)), skipped
+        return Window(days=days, rows=rows_by_workload(rows, wanted.names)), skipped
     except ValueError as error:
         raise ConfigError(f"usage.names: {error}") from error
 
@@ -200,19 +196,34 @@ def _history(
     options: Options, config: Config, folder: Path
 ) -> tuple[History | None, tuple[Skipped, ...], tuple[str, ...]]:
     """Return the history to join, what of it cannot be used, and notes; nothing when none is asked for."""
-    wanted = config.usage
-    path = options.usage or (wanted.path and str(folder / wanted.path))
-    if not path:
+    wanted = _usage(options, config, folder)
+    if not wanted.path:
         return None, (), ()
     from auditor.usage.history import load_history
 
     return load_history(
-        Path(path),
+        Path(wanted.path),
         today=_today(),
-        window_days=options.usage_window_days or wanted.window_days,
-        cluster=options.usage_cluster or wanted.cluster,
+        window_days=wanted.window_days,
+        cluster=wanted.cluster,
         renames=wanted.names,
     )
+
+
+def _usage(options: Options, config: Config, folder: Path) -> Usage:
+    """Return which history is wanted: the options before the config, whose path is relative to its folder."""
+    wanted = config.usage
+    return msgspec.structs.replace(
+        wanted,
+        path=options.usage or (wanted.path and str(folder / wanted.path)),
+        window_days=options.usage_window_days or wanted.window_days,
+        cluster=options.usage_cluster or wanted.cluster,
+    )
+
+
+def _reading(options: Options, config: Config) -> ReadOptions:
+    template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
+    return ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
 
 
 def _sizing() -> Profile:
@@ -220,7 +231,8 @@ def _sizing() -> Profile:
     from auditor.sizing.load import load_profiles
     from auditor.sizing.load import shipped_folder as shipped_profiles
 
-    return load_profiles([shipped_profiles()])["balanced"]
+    folder = shipped_profiles()
+    return load_profiles([folder], trusted=folder)["balanced"]
 
 
 def _config(options: Options) -> tuple[Config, Path]:

@@ -1,25 +1,12 @@
-"""What stands at a path of an object, and the identity of a finding that survives edits elsewhere."""
+"""The identity of a finding that survives edits elsewhere."""
 
 import hashlib
-from typing import Any
 
 from auditor.facts.record import Subject
 from auditor.kube.paths import Path
 from auditor.sources.model import Object
 
 FINGERPRINT_VERSION = 1
-
-
-def value_at(data: Any, path: Path) -> Any:
-    """Return what stands at a path in plain data, None where the path does not exist."""
-    for step in path:
-        if isinstance(data, dict):
-            data = data.get(step)
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        else:
-            return None
-    return data
 
 
 def fingerprint(obj: Object, policy: str, about: Subject, path: Path) -> str:

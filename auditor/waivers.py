@@ -16,7 +16,6 @@ import msgspec
 
 from auditor.config import ConfigError, decode_yaml
 from auditor.findings import Finding, Waived
-from auditor.identity import value_at
 from auditor.sources.model import Comment, Object
 from auditor.sources.read import our_document
 
@@ -97,11 +96,10 @@ def annotation_waivers(obj: Object) -> tuple[tuple[Waiver, ...], tuple[str, ...]
 
 def _annotations(obj: Object) -> Iterable[tuple[str, Any]]:
     """Yield the waiver annotations of the object and of its pod template, once when they are the same mapping."""
-    places: list[tuple[str, Any]] = [("", obj.data)]
+    places: list[tuple[str, Any]] = [("", obj.data.get("metadata"))]
     if obj.pod_path and len(obj.pod_path) > 1:
-        places.append((" pod template", value_at(obj.data, obj.pod_path[:-1])))
-    for where, holder in places:
-        metadata = holder.get("metadata") if isinstance(holder, dict) else None
+        places.append((" pod template", obj.pod_metadata))
+    for where, metadata in places:
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
         if isinstance(annotations, dict) and ANNOTATION in annotations:
             yield where, annotations[ANNOTATION]

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditor.facts.record import Record, WideRecord
-from auditor.identity import value_at
-from auditor.kube.paths import parse_path
+from auditor.kube.paths import parse_path, value_at
 from auditor.policy.program import Fired
 
 

@@ -103,11 +103,12 @@ def keep_days(folder: str, keep: str | None) -> None:
         return
     from datetime import UTC, datetime
 
+    from auditor.reports.text import counted
     from auditor.usage.retention import keep as keep_table
 
     removed = keep_table(Path(folder), days=days_of(keep), today=datetime.now(UTC).date())
     if removed:
-        click.echo(f"removed {len(removed)} {'day' if len(removed) == 1 else 'days'} older than {keep}", err=True)
+        click.echo(f"removed {counted(len(removed), 'day')} older than {keep}", err=True)
 
 
 def days_of(text: str) -> int:
@@ -134,34 +135,54 @@ def standard_input(paths: Sequence[str]) -> bytes | None:
     return sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if "-" in paths else None
 
 
-class Bar:
+class LateBar:
     """A progress bar on standard error, for work over a second on a terminal; silent otherwise."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._progress: Any = None
-        self._done = 0
 
     def __enter__(self) -> Self:
         return self
 
-    def advance(self, files: int) -> None:
-        """Count files that were finished."""
-        self._done += files
+    def columns(self) -> Sequence[Any]:
+        """Return the columns of the bar; asked when it appears, so that nobody else imports its library."""
+        raise NotImplementedError
+
+    def update(self, **state: Any) -> None:
+        """Show a state, the fields of rich's task; the bar appears when the work has taken a second."""
         if self._progress is None and sys.stderr.isatty() and time.monotonic() - self._started > 1:
             from rich.console import Console
-            from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+            from rich.progress import Progress
 
-            columns = (SpinnerColumn(), TextColumn("files judged"), MofNCompleteColumn())
-            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._progress.add_task("files", total=None)
+            self._progress = Progress(*self.columns(), console=Console(stderr=True), transient=True)
+            self._progress.add_task("", total=None)
             self._progress.start()
         if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], completed=self._done)
+            self._progress.update(self._progress.task_ids[0], **state)
 
     def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+
+class Bar(LateBar):
+    """Counts the files that were judged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._done = 0
+
+    def columns(self) -> Sequence[Any]:
+        """Return a spinner and the number of files."""
+        from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn
+
+        return SpinnerColumn(), TextColumn("files judged"), MofNCompleteColumn()
+
+    def advance(self, files: int) -> None:
+        """Count files that were finished."""
+        self._done += files
+        self.update(completed=self._done)
 
 
 @dataclass(frozen=True, slots=True)

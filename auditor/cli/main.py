@@ -75,10 +75,13 @@ def _fault(error: Exception) -> int:
     from auditor.config import ConfigError
     from auditor.kube.versions import VersionError
     from auditor.policy.load import PolicyError
+    from auditor.sizing.helm import MappingError
+    from auditor.sizing.load import ProfileError
     from auditor.sources.discover import SourceError
     from auditor.usage.errors import UsageError
 
-    if isinstance(error, ConfigError | PolicyError | SourceError | VersionError | UsageError):
+    wrong_use = (ConfigError, MappingError, PolicyError, ProfileError, SourceError, UsageError, VersionError)
+    if isinstance(error, wrong_use):
         click.echo(str(error), err=True)
         return 2
     import traceback

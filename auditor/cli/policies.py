@@ -25,10 +25,10 @@ def policies() -> None:
     """List, show and test policies."""
 
 
-def _load(folders: Sequence[str], *, shipped: bool = True) -> tuple[Policy, ...]:
+def _load(folders: Sequence[str]) -> tuple[Policy, ...]:
     from auditor.policy.load import load_policies, shipped_folder
 
-    return load_policies([*([shipped_folder()] if shipped else []), *map(Path, folders)])
+    return load_policies([shipped_folder(), *map(Path, folders)])
 
 
 @policies.command(name="list")

@@ -20,7 +20,7 @@ from auditor.cli.common import (
 from auditor.findings import Skipped
 from auditor.kube.humane import format_bytes, percent_text
 from auditor.reports.csv import Cell, write_rows
-from auditor.reports.text import counted, display_width, encode_json, pad, place_words, plain, without_commands
+from auditor.reports.text import bytes_words, columns, counted, encode_json, place_words, plain, without_commands
 from auditor.sizing.backtest import FIT_RATIO, Outcome
 from auditor.sizing.model import Profile, Recommendation, SizingInput, Totals
 from auditor.sizing.patches import Sized
@@ -56,16 +56,6 @@ CSV_COLUMNS = (
 
 BACKTEST_COLUMNS = Outcome.__struct_fields__
 """The columns of a back-test's CSV."""
-
-
-class _Unusable(click.ClickException):
-    """Wrong use whose words name a place: told without the usage line."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's interface
-        """Print the faults alone."""
-        click.echo(self.message, err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +109,10 @@ def size(**arguments: Any) -> int:
 
 def _profiles(arguments: dict[str, Any]) -> list[Profile]:
     from auditor.expressions.near import instead
-    from auditor.sizing.load import ProfileError, load_profiles, shipped_folder
+    from auditor.sizing.load import load_profiles, shipped_folder
 
-    try:
-        known = load_profiles([shipped_folder(), *map(Path, arguments["folders"])])
-    except ProfileError as error:
-        raise _Unusable(str(error)) from error
+    shipped = shipped_folder()
+    known = load_profiles([shipped, *map(Path, arguments["folders"])], trusted=shipped)
     names = arguments["names"] or (tuple(known) if arguments["backtest"] else ("balanced",))
     for name in names:
         if name not in known:
@@ -153,7 +141,7 @@ def _gathered(arguments: dict[str, Any]) -> Gathered:
 
 
 def _size(gathered: Gathered, profiles: Sequence[Profile], arguments: dict[str, Any], outputs: Iterable[Output]) -> int:
-    from auditor.sizing.helm import MappingError, helm_values, load_mapping
+    from auditor.sizing.helm import helm_values, load_mapping
     from auditor.sizing.patches import json_patches, kustomize_component
     from auditor.sizing.program import Sizer
     from auditor.sizing.recommend import recommend
@@ -166,15 +154,11 @@ def _size(gathered: Gathered, profiles: Sequence[Profile], arguments: dict[str, 
     values, skipped = "", gathered.skipped
     notes: tuple[str, ...] = ()
     if arguments["helm_mapping"] is not None:
-        try:
-            values, unplaced, notes = helm_values(pairs, load_mapping(Path(arguments["helm_mapping"])))
-        except MappingError as error:
-            raise _Unusable(str(error)) from error
+        values, unplaced, notes = helm_values(pairs, load_mapping(Path(arguments["helm_mapping"])))
         skipped += unplaced
-    document = sizing_document(pairs, sums, profile=profiles[0].id, skipped=skipped, notes=notes)
     render = {
         "table": lambda: _table(pairs, sums, skipped),
-        "json": lambda: encode_json(document, indent=2) + "\n",
+        "json": lambda: _json(sizing_document(pairs, sums, profile=profiles[0].id, skipped=skipped, notes=notes)),
         "csv": lambda: write_rows(CSV_COLUMNS, (_row(pair[1]) for pair in pairs)),
         "kustomize": lambda: kustomize_component(pairs),
         "json-patch": lambda: encode_json(json_patches(pairs), indent=2) + "\n",
@@ -196,10 +180,9 @@ def _backtest(gathered: Gathered, profiles: Sequence[Profile], fit_ratio: float,
         lambda rows, until, window: facts_of(rows, until=until, window_days=window),
         fit_ratio=fit_ratio,
     )
-    document = backtest_document(outcomes, fit_ratio=fit_ratio, skipped=gathered.skipped)
     render = {
         "table": lambda: _backtest_table(outcomes, gathered.skipped),
-        "json": lambda: encode_json(document, indent=2) + "\n",
+        "json": lambda: _json(backtest_document(outcomes, fit_ratio=fit_ratio, skipped=gathered.skipped)),
         "csv": lambda: write_rows(BACKTEST_COLUMNS, [_cells(item, BACKTEST_COLUMNS) for item in outcomes]),
     }
     for output in outputs:
@@ -219,6 +202,10 @@ def _ended(gathered: Gathered, outputs: Iterable[Output], skipped: Sequence[Skip
     return exit_code(failed=False, complete=bool(gathered.items) and not skipped)
 
 
+def _json(document: object) -> str:
+    return encode_json(document, indent=2) + "\n"
+
+
 def _skipped_line(item: Skipped) -> str:
     return f"{plain(place_words(item.file, item.line, item.column))}: skipped: {plain(item.reason)}"
 
@@ -233,11 +220,19 @@ def _row(item: Recommendation) -> list[Cell]:
 
 def _table(pairs: Sequence[Sized], sums: Iterable[Totals], skipped: Iterable[Skipped]) -> str:
     lines: list[str] = []
+    members: dict[tuple[str, str | None], list[Recommendation]] = {}
+    for _, item in pairs:
+        members.setdefault((item.cluster, item.namespace), []).append(item)
     for total in sums:
         title = " ".join(part for part in (total.cluster, total.namespace or "(no namespace)") if part)
-        members = [item for _, item in pairs if (item.cluster, item.namespace) == (total.cluster, total.namespace)]
+        rows = map(_recommended, members[total.cluster, total.namespace])
         header = ("workload", "container", "request", "limit", "request x replicas", "over limit", "history", "why")
-        lines += [plain(title), *_columns([header, *map(_recommended, members)]), f"  {_sum(total)}", ""]
+        lines += [
+            plain(title),
+            *columns([header, *rows]),
+            f"  {_sum(total)}",
+            "",
+        ]
     return without_commands("\n".join([*lines, *map(_skipped_line, skipped), ""]))
 
 
@@ -273,8 +268,8 @@ def _sum(total: Totals) -> str:
 
 
 def _change(old: int | None, new: int | None, *, sized: bool) -> str:
-    before = "-" if old is None else format_bytes(old)
-    after = "-" if new is None else format_bytes(new)
+    before = bytes_words(old)
+    after = bytes_words(new)
     return before if not sized or before == after else f"{before} -> {after}"
 
 
@@ -291,15 +286,10 @@ def _backtest_table(outcomes: Iterable[Outcome], skipped: Iterable[Skipped]) -> 
             str(item.pod_days),
             str(item.oom_pod_days),
             str(item.over_request_pod_days),
-            "-" if item.slack_bytes is None else format_bytes(item.slack_bytes),
+            bytes_words(item.slack_bytes),
             "-" if item.slack_ratio is None else percent_text(item.slack_ratio),
             str(item.unsized),
         )
         for item in outcomes
     ]
-    return "\n".join([*_columns([header, *rows]), *map(_skipped_line, skipped), ""])
-
-
-def _columns(table: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(display_width(row[column]) for row in table) for column in range(len(table[0]))]
-    return ["  " + "  ".join(map(pad, row, widths)).rstrip() for row in table]
+    return "\n".join([*columns([header, *rows]), *map(_skipped_line, skipped), ""])

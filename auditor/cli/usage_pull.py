@@ -2,16 +2,14 @@
 
 import os
 import re
-import sys
-import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.common import KEEP, exit_code, keep_days
+from auditor.cli.common import KEEP, LateBar, exit_code, keep_days
 
 if TYPE_CHECKING:
     from auditor.usage.prometheus import Progress, PullConfig, PullResult
@@ -145,37 +143,16 @@ def _mib(size_bytes: int) -> str:
     return f"{size_bytes / 2**20:.1f}"
 
 
-class _Bar:
-    """A progress bar on standard error, for work over a second on a terminal; silent otherwise."""
+class _Bar(LateBar):
+    """Shows how far the pull is."""
 
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._bar: Any = None
+    def columns(self) -> Sequence[Any]:
+        """Return a spinner, a bar, the number of requests and what is asked."""
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
-    def __enter__(self) -> Self:
-        return self
+        step = TextColumn("{task.description}", markup=False)
+        return SpinnerColumn(), BarColumn(), MofNCompleteColumn(), step
 
     def show(self, progress: "Progress") -> None:
         """Show how far the pull is."""
-        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._started > 1:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-            columns = (
-                SpinnerColumn(),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}", markup=False),
-            )
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.add_task("", total=None)
-            self._bar.start()
-        if self._bar is not None:
-            task = self._bar.task_ids[0]
-            self._bar.update(task, completed=progress.done, total=progress.total or None, description=progress.step)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self.update(completed=progress.done, total=progress.total or None, description=progress.step)

@@ -25,6 +25,7 @@ from auditor.kube.priority import PriorityClass, read_priority_class
 from auditor.kube.quota import Quota, read_quota
 from auditor.kube.versions import NEWEST
 from auditor.sources.model import Object
+from auditor.sources.workloads import CLUSTER_SCOPED
 from auditor.usage.join import History
 
 T = TypeVar("T")
@@ -69,6 +70,8 @@ class Context:
     horizontal: tuple[Held[HorizontalAutoscaler], ...] = ()
     """HorizontalPodAutoscalers and ScaledObjects."""
     vertical: tuple[Held[VerticalAutoscaler], ...] = ()
+    targets: frozenset[Workload] = frozenset()
+    """What autoscalers act on."""
     scalers: Mapping[Workload, HorizontalAutoscaler] = field(default_factory=dict)
     """Target to the horizontal autoscaler that scales it."""
     nodes: tuple[Held[Node], ...] = ()
@@ -107,12 +110,6 @@ class Context:
         return replace(self, nodes=nodes, groups=groups)
 
     @property
-    def targets(self) -> frozenset[Workload]:
-        """Return what autoscalers act on."""
-        both: tuple[Held[Any], ...] = (*self.horizontal, *self.vertical)
-        return frozenset((item.value.namespace, item.value.target.kind, item.value.target.name) for item in both)
-
-    @property
     def wide(self) -> bool:
         """Return whether anything here is judged besides workloads, or needs sums over them."""
         subjects = (self.limit_ranges, self.quotas, self.horizontal, self.vertical, self.nodes, self.kubelets)
@@ -122,6 +119,11 @@ class Context:
 EMPTY = Context()
 
 
+def acts_on(autoscaler: HorizontalAutoscaler | VerticalAutoscaler) -> Workload:
+    """Return what an autoscaler changes the pods of."""
+    return autoscaler.namespace, autoscaler.target.kind, autoscaler.target.name
+
+
 def _assembled(read: Mapping[str, Sequence[Held[Any]]], minor: int) -> Context:
     def of(*kinds: str) -> tuple[Held[Any], ...]:
         return tuple(item for kind in kinds for item in read.get(kind, ()))
@@ -129,7 +131,7 @@ def _assembled(read: Mapping[str, Sequence[Held[Any]]], minor: int) -> Context:
     nodes, kubelets = of("Node"), of("KubeletConfiguration")
     names = {item.value.name for item in nodes}
     configs = [(_label(item.object, names), item.value) for item in kubelets]
-    horizontal = of("HorizontalPodAutoscaler", "ScaledObject")
+    horizontal, vertical = of("HorizontalPodAutoscaler", "ScaledObject"), of("VerticalPodAutoscaler")
     maps: dict[str, dict[str, Mapping[str, str]]] = {}
     for item in of("ConfigMap"):
         maps.setdefault(item.object.namespace or "", {})[item.object.name] = item.value
@@ -141,8 +143,9 @@ def _assembled(read: Mapping[str, Sequence[Held[Any]]], minor: int) -> Context:
         namespaces={item.object.name: item for item in of("Namespace")},
         config_maps=maps,
         horizontal=horizontal,
-        vertical=of("VerticalPodAutoscaler"),
-        scalers={(h.value.namespace, h.value.target.kind, h.value.target.name): h.value for h in horizontal},
+        vertical=vertical,
+        targets=frozenset(acts_on(item.value) for item in (*horizontal, *vertical)),
+        scalers={acts_on(item.value): item.value for item in horizontal},
         nodes=nodes,
         kubelets=kubelets,
         groups=_few(node_groups([item.value for item in nodes], configs, minor)),
@@ -197,7 +200,7 @@ def _identity(obj: Object) -> str | None:
         return None
     if obj.kind == "KubeletConfiguration":
         return f"KubeletConfiguration {obj.file}:{obj.line}"
-    if obj.kind in _CLUSTER_WIDE:
+    if obj.kind in CLUSTER_SCOPED:
         return f"{obj.kind} {obj.name}"
     return None if obj.namespace is None else f"{obj.kind} {obj.namespace}/{obj.name}"
 
@@ -276,7 +279,6 @@ def texts(owner: object, key: str) -> Mapping[str, str]:
 
 
 _MANY_OF_ONE_NAME = frozenset(("ConfigMap", "Namespace"))
-_CLUSTER_WIDE = frozenset(("Node", "RuntimeClass", "PriorityClass", "Namespace"))
 _READERS: dict[tuple[str, str], Callable[[Object], Any]] = {
     ("", "LimitRange"): _limit_range,
     ("", "ResourceQuota"): _quota,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from auditor.facts.context import Context, Workload
+from auditor.facts.context import Workload
 from auditor.facts.record import Record
 from auditor.kube.objects import text_or_none
 from auditor.sources.model import Object
@@ -138,8 +138,3 @@ def _owner(member: Member, known: Mapping[tuple[str | None, str], Member]) -> Me
 def by_workload(members: Sequence[Member]) -> Mapping[Workload, Member]:
     """Return members by namespace, kind and name."""
     return {(member.namespace, member.kind, member.name): member for member in members}
-
-
-def needs_members(context: Context) -> bool:
-    """Return whether something in a context is judged by sums over workloads."""
-    return context.wide

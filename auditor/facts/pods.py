@@ -14,7 +14,7 @@ from auditor.kube.admission import Event, Pod
 from auditor.kube.cgroup import pod_memory_max
 from auditor.kube.humane import format_bytes
 from auditor.kube.objects import Container, Fault, Resources
-from auditor.kube.paths import Path
+from auditor.kube.paths import Path, value_at
 from auditor.kube.qos import qos_obstacles
 from auditor.kube.quantity import capped, show, whole_bytes
 from auditor.kube.resize import (
@@ -311,9 +311,7 @@ _COUNTS: dict[str, Path] = {
 def count_fault(obj: Object) -> Fault | None:
     """Return what is wrong with the number of pods that an object asks for, None when it can be read."""
     path = _COUNTS.get(obj.kind) if obj.api_version.rpartition("/")[0] in _OWN_GROUPS else None
-    owner: object = obj.data
-    for step in (path or ())[:-1]:
-        owner = owner.get(step) if isinstance(owner, dict) else None
+    owner = value_at(obj.data, (path or ())[:-1])
     if path is None or _count(owner, str(path[-1]), 0) is not None:
         return None
     return Fault(path, "must be a whole number of 32 bits, at least 0")

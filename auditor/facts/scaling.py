@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.facts.context import Context, Held, Workload
+from auditor.facts.context import Context, Held, Workload, acts_on
 from auditor.facts.members import Member, MemberContainer
 from auditor.facts.record import Subject, WideRecord
 from auditor.facts.totals import request_bound_bytes
@@ -39,11 +39,7 @@ class _Around(msgspec.Struct, frozen=True):
 
     def target(self, autoscaler: HorizontalAutoscaler | VerticalAutoscaler) -> Member | None:
         """Return the workload that an autoscaler acts on, None when it is not in the input."""
-        return self.members.get(_key(autoscaler))
-
-
-def _key(autoscaler: HorizontalAutoscaler | VerticalAutoscaler) -> Workload:
-    return autoscaler.namespace, autoscaler.target.kind, autoscaler.target.name
+        return self.members.get(acts_on(autoscaler))
 
 
 _EMPTY: dict[str, None] = {
@@ -62,7 +58,7 @@ def autoscaler_records(context: Context, members: Mapping[Workload, Member]) -> 
     known = () if None in sizes else tuple(size for size in sizes if size is not None)
     vertical: dict[Workload, list[VerticalAutoscaler]] = {}
     for held in context.vertical:
-        vertical.setdefault(_key(held.value), []).append(held.value)
+        vertical.setdefault(acts_on(held.value), []).append(held.value)
     around = _Around(context, members, known, vertical)
     for scaler in context.horizontal:
         yield scaler.object, WideRecord("autoscaler", tuple(_horizontal(scaler.value, around)))
@@ -170,7 +166,7 @@ def _vertical_conflicts(scaler: HorizontalAutoscaler, member: Member | None, aro
     names = [c.name for c in member.containers] if member else ["*"]
     return tuple(
         f"VerticalPodAutoscaler/{other.name}"
-        for other in around.vertical.get(_key(scaler), ())
+        for other in around.vertical.get(acts_on(scaler), ())
         if other.mode != "Off" and any(acts_on_memory(other, name) for name in names)
     )
 
@@ -180,7 +176,7 @@ def _vertical(held: Held[VerticalAutoscaler], around: _Around) -> AutoscalerFact
     member = around.target(scaler)
     largest = max((p for p in scaler.policies if _bounded(p)), key=lambda p: p.max_allowed_bytes or 0, default=None)
     outside = next(_outside(scaler, around.context), None)
-    same = around.vertical[_key(scaler)]
+    same = around.vertical[acts_on(scaler)]
     # One in mode Off acts on nothing; thousands on one target need not all be named.
     acting = (other for other in takewhile(lambda other: other is not scaler, same) if other.mode != "Off")
     earlier = islice(acting, _NAMED)

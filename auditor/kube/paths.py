@@ -1,7 +1,8 @@
-"""Paths in an object, as keys and indexes and as text."""
+"""Paths in an object, as keys and indexes and as text, and what stands there."""
 
 import re
 from functools import lru_cache
+from typing import Any
 
 Path = tuple[str | int, ...]
 """A path in an object: keys and list indexes, such as `("spec", "containers", 0, "resources")`."""
@@ -27,3 +28,15 @@ def path_text(path: Path) -> str:
         else:
             text += f".{step}" if text else step
     return text
+
+
+def value_at(data: Any, path: Path) -> Any:
+    """Return what stands at a path in plain data, None where the path does not exist."""
+    for step in path:
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data

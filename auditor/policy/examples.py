@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 
 from auditor.facts.build import build_record
-from auditor.facts.context import Context, is_context
+from auditor.facts.context import Context
 from auditor.facts.members import member_of
 from auditor.facts.record import Record, WideRecord
 from auditor.facts.surroundings import wide_records
@@ -58,7 +58,7 @@ def _messages(policy: Policy, example: Example) -> Iterator[str]:
 def _records(objects: tuple[Object, ...], example: Example) -> Iterator[Record | WideRecord | str]:
     """Yield everything that there is to judge, and why an object of the context cannot be used."""
     target = parse_target(example.kubernetes_version)
-    built, unusable = Context.build((obj for obj in objects if is_context(obj)), target.minor)
+    built, unusable = Context.build(objects, target.minor)
     yield from (item.reason for item in unusable)
     history = history_of(example.usage) if example.usage else None
     context = replace(built, complete=example.complete, history=history)

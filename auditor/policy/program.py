@@ -50,15 +50,15 @@ class _Scope:
     def __init__(self, name: str, active: Sequence[ActivePolicy]) -> None:
         self.name = name
         self._own, *shared = SCOPES[name]
-        variables = (self._own, *shared)
-        conditions = [bind_params(item.policy.when, item.params) for item in active]
-        self._names = _mentioned(conditions, name)
+        self._variables = (self._own, *shared)
+        self._conditions = [bind_params(item.policy.when, item.params) for item in active]
+        self._names = _mentioned(self._conditions, name)
         self._own_facts = attrgetter(*sorted(self._names.get(self._own, ()))) if self._own in self._names else _nothing
         self._shared_facts = [(v, attrgetter(*sorted(self._names[v]))) for v in shared if v in self._names]
         self._shared_known: dict[tuple[Any, ...], int] = {}
         self._known: dict[tuple[Any, int], tuple[tuple[Any, _Outcome], ...]] = {}
-        self._joined = Compiled("[" + ",".join(f"({text})" for text in conditions) + "]", variables)
-        self._single = [Compiled(text, variables) for text in conditions]
+        self._joined = Compiled("[" + ",".join(f"({text})" for text in self._conditions) + "]", self._variables)
+        self._single: list[Compiled] | None = None
         self._outcomes = [_Outcome(item) for item in active]
 
     def judge(self, record: Record | WideRecord) -> "Iterator[Fired | NotJudged]":
@@ -92,6 +92,8 @@ class _Scope:
     def _evaluate(self, data: Mapping[str, Any]) -> Sequence[Any]:
         answers: Any = self._joined.evaluate(data)
         if isinstance(answers, EvaluationError):
+            if self._single is None:
+                self._single = [Compiled(text, self._variables) for text in self._conditions]
             return [single.evaluate(data) for single in self._single]
         values: Sequence[Any] = answers
         return values

@@ -16,12 +16,12 @@ from auditor.facts.record import OnNodes, Record
 from auditor.findings import Skipped, WorkloadRef
 from auditor.kube.humane import format_bytes
 from auditor.reports.text import (
+    bytes_words,
+    columns,
     counted,
-    display_width,
     encode_json,
-    pad,
-    place_words,
     plain,
+    skipped_words,
     without_commands,
     workload_words,
 )
@@ -87,7 +87,7 @@ def render_table(records: Iterable[Record], skipped: Iterable[Skipped]) -> str:
     for record in records:
         workloads += 1
         lines += [*_block(record), ""]
-    inputs = [f"  {plain(place_words(item.file, item.line, item.column))}: {plain(item.reason)}" for item in skipped]
+    inputs = [f"  {skipped_words(item)}" for item in skipped]
     if inputs:
         lines += ["Not judged:", *inputs, ""]
     lines += [f"{counted(workloads, 'workload')}, {len(inputs)} skipped", ""]
@@ -126,27 +126,29 @@ def _on_nodes(node: OnNodes) -> list[str]:
     rows: list[tuple[str, ...]] = [
         (
             plain(item.name),
-            _bytes(item.memory_high_bytes),
-            _bytes(item.memory_min_bytes),
-            _bytes(item.memory_low_bytes),
-            _bytes(item.swap_max_bytes),
+            bytes_words(item.memory_high_bytes),
+            bytes_words(item.memory_min_bytes),
+            bytes_words(item.memory_low_bytes),
+            bytes_words(item.swap_max_bytes),
             _ABSENT if item.oom_score_adj is None else str(item.oom_score_adj),
         )
         for item in node.containers
     ]
     lines = [plain(f"  on {node.words}:{pod}"), *_columns(_NODE_COLUMNS, rows)]
-    return lines + [plain(f"  volume {item.name}: mount size {_bytes(item.mount_size_bytes)}") for item in node.volumes]
+    return lines + [
+        plain(f"  volume {item.name}: mount size {bytes_words(item.mount_size_bytes)}") for item in node.volumes
+    ]
 
 
 def _pod(pod: PodFacts) -> str:
     parts = [
         f"QoS {pod.qos_class or 'not known'}",
-        f"request {_bytes(pod.request_bytes)}",
-        f"limit {_bytes(pod.limit_bytes)}",
+        f"request {bytes_words(pod.request_bytes)}",
+        f"limit {bytes_words(pod.limit_bytes)}",
         f"memory.max {_maximum(pod.memory_max_bytes, pod)}",
     ]
     if pod.overhead_bytes is not None:
-        parts.append(f"overhead {_bytes(pod.overhead_bytes)}")
+        parts.append(f"overhead {bytes_words(pod.overhead_bytes)}")
     if pod.priority_class is not None:
         value = "not known" if pod.priority is None else pod.priority
         parts.append(plain(f"priority {value} ({pod.priority_class})"))
@@ -161,8 +163,8 @@ def _container(item: ContainerFacts, pod: PodFacts) -> tuple[str, ...]:
     return (
         plain(item.name),
         item.type,
-        _bytes(item.request_bytes) + _origin(item.request_from),
-        _bytes(item.limit_bytes) + _origin(item.limit_from),
+        bytes_words(item.request_bytes) + _origin(item.request_from),
+        bytes_words(item.limit_bytes) + _origin(item.limit_from),
         _maximum(item.memory_max_bytes, pod, known=item.limit_missing or item.type == "ephemeral"),
         _heap(item),
     )
@@ -172,8 +174,8 @@ def _volume(item: VolumeFacts) -> tuple[str, ...]:
     return (
         plain(item.name),
         plain(item.medium) or "disk",
-        _bytes(item.size_limit_bytes),
-        _bytes(item.mount_size_bytes),
+        bytes_words(item.size_limit_bytes),
+        bytes_words(item.mount_size_bytes),
         plain(", ".join(item.writers)) or _ABSENT,
     )
 
@@ -181,16 +183,12 @@ def _volume(item: VolumeFacts) -> tuple[str, ...]:
 def _heap(item: ContainerFacts) -> str:
     if item.heap is None:
         return _ABSENT
-    return f"{item.heap.runtime} {_bytes(item.heap.max_bytes)}"
+    return f"{item.heap.runtime} {bytes_words(item.heap.max_bytes)}"
 
 
 def _origin(source: str | None) -> str:
     """Return who set a number, when the manifest did not."""
     return "" if source in (None, "manifest") else plain(f" ({source})")
-
-
-def _bytes(value: int | None) -> str:
-    return _ABSENT if value is None else format_bytes(value)
 
 
 def _maximum(value: int | None, pod: PodFacts, *, known: bool = True) -> str:
@@ -201,8 +199,4 @@ def _maximum(value: int | None, pod: PodFacts, *, known: bool = True) -> str:
 
 
 def _columns(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return []
-    table = [header, *rows]
-    widths = [max(display_width(row[column]) for row in table) for column in range(len(header))]
-    return ["  " + "  ".join(map(pad, row, widths)).rstrip() for row in table]
+    return columns([header, *rows]) if rows else []

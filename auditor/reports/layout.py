@@ -1,7 +1,7 @@
 """How the table and the plain text order and word an audit; the two differ in width, colour and line form only."""
 
 from auditor.findings import Finding, Report, WorkloadRef, severity_rank
-from auditor.reports.text import counted, place_words, plain, with_status
+from auditor.reports.text import counted, plain, skipped_words, with_status
 
 NO_FILE = "(no file)"
 
@@ -30,7 +30,7 @@ def advice_lines(report: Report) -> list[str]:
 
 def skipped_lines(report: Report) -> list[str]:
     """Return a line for each input that could not be judged."""
-    return [f"{plain(place_words(item.file, item.line, item.column))}: {plain(item.reason)}" for item in report.skipped]
+    return [skipped_words(item) for item in report.skipped]
 
 
 def note_lines(report: Report) -> list[str]:

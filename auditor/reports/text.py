@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from auditor.findings import SEVERITIES, Finding, Report, WorkloadRef, severity_rank
+from auditor.findings import SEVERITIES, Finding, Report, Skipped, WorkloadRef, severity_rank
+from auditor.kube.humane import format_bytes
 
 TOOL_NAME = "kube-memory-auditor"
 
@@ -68,6 +69,12 @@ def _cells(char: str) -> int:
 def pad(text: str, width: int) -> str:
     """Return the text with spaces up to a width in cells; longer text stays whole."""
     return text + " " * (width - display_width(text))
+
+
+def columns(table: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table, its header among them, as indented lines in which columns stand below each other."""
+    widths = [max(display_width(row[column]) for row in table) for column in range(len(table[0]))]
+    return ["  " + "  ".join(map(pad, row, widths)).rstrip() for row in table]
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -137,6 +144,16 @@ def subject_words(finding: Finding) -> str:
 def place_words(file: str, line: int | None, column: int | None) -> str:
     """`file:line:column`, as far as it is known."""
     return ":".join(str(part) for part in (file, line, column) if part is not None)
+
+
+def skipped_words(item: Skipped) -> str:
+    """Where and why an input could not be judged, on one line."""
+    return f"{plain(place_words(item.file, item.line, item.column))}: {plain(item.reason)}"
+
+
+def bytes_words(value: int | None) -> str:
+    """`512Mi`, or `-` for what is absent."""
+    return "-" if value is None else format_bytes(value)
 
 
 def waiver_words(finding: Finding) -> str:

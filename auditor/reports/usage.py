@@ -7,7 +7,7 @@ from html import escape
 import msgspec
 
 from auditor.kube.humane import format_bytes, percent_text
-from auditor.reports.text import counted, pad, plain
+from auditor.reports.text import bytes_words, counted, pad, plain
 from auditor.usage.aggregate_model import Aggregate
 from auditor.usage.model import UsageFacts
 
@@ -50,7 +50,7 @@ def peaks(shown: Shown) -> tuple[tuple[date, int | None], ...]:
 def render_text(items: Iterable[Shown]) -> str:
     """Return a block for each container: what its history says, and its daily peaks as a line."""
     blocks = [_block(item) for item in items]
-    return "\n".join(line for block in blocks for line in [*block, ""]) if blocks else ""
+    return "\n".join(line for block in blocks for line in [*block, ""])
 
 
 def _block(shown: Shown) -> list[str]:
@@ -58,11 +58,11 @@ def _block(shown: Shown) -> list[str]:
     covered = f"{facts.days} of {facts.window_days} days, {percent_text(facts.coverage_ratio)} of their samples"
     rows = [
         ("window", f"{facts.first_day} to {facts.last_day}: {covered}, {counted(facts.pods, 'pod')}"),
-        ("mean", _bytes(facts.mean_bytes)),
-        ("p95", _bytes(facts.p95_bytes)),
-        ("p99", _bytes(facts.p99_bytes)),
-        ("peak", _bytes(facts.max_bytes) + (f" on {facts.max_day}" if facts.max_day else "")),
-        ("limit", _bytes(facts.limit_bytes)),
+        ("mean", bytes_words(facts.mean_bytes)),
+        ("p95", bytes_words(facts.p95_bytes)),
+        ("p99", bytes_words(facts.p99_bytes)),
+        ("peak", bytes_words(facts.max_bytes) + (f" on {facts.max_day}" if facts.max_day else "")),
+        ("limit", bytes_words(facts.limit_bytes)),
         *_events(facts),
         ("peaks", f"{sparkline([peak for _, peak in days])} {days[0][0]} to {days[-1][0]}"),
     ]
@@ -81,10 +81,6 @@ def _events(facts: UsageFacts) -> Iterable[tuple[str, str]]:
         yield "weekly", f"{facts.weekday}s peak at {facts.weekday_peak_ratio:.1f} times the median day"
     if facts.swap_max_bytes:
         yield "swap", format_bytes(facts.swap_max_bytes)
-
-
-def _bytes(value: int | None) -> str:
-    return "-" if value is None else format_bytes(value)
 
 
 def render_html(items: Sequence[Shown]) -> str:
@@ -112,7 +108,7 @@ def _figure(shown: Shown) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(plain(text).encode("utf-8", "replace").decode()) if "\n" not in text else escape(text)
+    return escape(plain(text)) if "\n" not in text else escape(text)
 
 
 def _picture(shown: Shown) -> str:
@@ -130,13 +126,13 @@ def _picture(shown: Shown) -> str:
         _bar(index * step, step, peak, most, day) for index, (day, peak) in enumerate(days) if peak is not None
     )
     paths = "".join(_line(row, step, most, name) for name, row in lines.items())
-    axis = f'<text x="0" y="{_TOP + 8}">{_bytes(most)}</text><text x="0" y="{_TOP + _HEIGHT}">0</text>'
+    axis = f'<text x="0" y="{_TOP + 8}">{bytes_words(most)}</text><text x="0" y="{_TOP + _HEIGHT}">0</text>'
     ends = "".join(
         f'<text x="{x}" y="{_TOP + _HEIGHT + 16}" text-anchor="{anchor}">{day}</text>'
         for x, anchor, day in ((_LEFT, "start", days[0][0]), (_LEFT + _WIDTH, "end", days[-1][0]))
     )
     size = f'viewBox="0 0 {_LEFT + _WIDTH + 10} {_TOP + _HEIGHT + 24}"'
-    label = f'role="img" aria-label="{escape(plain(shown.title), quote=True)}"'
+    label = f'role="img" aria-label="{escape(plain(shown.title))}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>{axis}{bars}{paths}{ends}</svg>'
 
 
@@ -144,7 +140,7 @@ def _bar(x: float, width: float, value: int, most: int, day: date) -> str:
     height = value / most * _HEIGHT
     return (
         f'<rect x="{_LEFT + x:.1f}" y="{_TOP + _HEIGHT - height:.1f}" width="{max(width - 1, 0.5):.1f}" '
-        f'height="{height:.1f}" fill="#4878a8"><title>{day}: {_bytes(value)}</title></rect>'
+        f'height="{height:.1f}" fill="#4878a8"><title>{day}: {bytes_words(value)}</title></rect>'
     )
 
 

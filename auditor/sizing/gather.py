@@ -1,23 +1,23 @@
 """From manifests and history to what is sized: each container of each workload, with its rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import msgspec
 
 from auditor.facts.build import build_record
-from auditor.facts.context import Context
+from auditor.facts.context import Context, acts_on
 from auditor.facts.model import ContainerFacts
 from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
 from auditor.findings import Skipped
+from auditor.kube.paths import value_at
 from auditor.kube.versions import Target
 from auditor.sizing.model import SizingInput
 from auditor.sources.model import Object
 from auditor.usage.join import Rename, renamed
 from auditor.usage.model import UsageDay, UsageFacts
-from auditor.usage.statistics import facts_of
+from auditor.usage.statistics import aggregate_of, facts
 
 Rows = Mapping[tuple[str, str, str], Mapping[str, Sequence[UsageDay]]]
 """Namespace, kind and name in the manifests to container to its rows."""
@@ -26,10 +26,9 @@ Rows = Mapping[tuple[str, str, str], Mapping[str, Sequence[UsageDay]]]
 class Window(msgspec.Struct, frozen=True):
     """The rows of a window of days."""
 
-    until: date
     days: int
     rows: Any
-    """`Rows`: msgspec has no type for a mapping with tuples as keys."""
+    """`Rows`, as `read_days` gives them: of these days, each judged. msgspec has no type for tuples as keys."""
 
 
 def rows_by_workload(rows: Iterable[UsageDay], renames: Sequence[Rename]) -> Rows:
@@ -50,11 +49,7 @@ def gather(
     """Return the containers of all workloads in input order, and what of them has the wrong shape."""
     items: list[SizingInput] = []
     skipped: list[Skipped] = []
-    scaled = {
-        (held.value.namespace, held.value.target.kind, held.value.target.name)
-        for held in context.horizontal
-        if held.value.metrics
-    }
+    scaled = {acts_on(held.value) for held in context.horizontal if held.value.metrics}
     for obj in objects:
         if obj.pod_path is None:
             continue
@@ -67,7 +62,7 @@ def gather(
         for container in record.containers:
             if container.type != "ephemeral":
                 rows = tuple(known.get(container.name, ()))
-                usage = facts_of(rows, until=window.until, window_days=window.days) if rows else None
+                usage = facts(aggregate_of(rows), window_days=window.days) if rows else None
                 item = sizing_input(obj, record, container, usage)
                 cluster = rows[0].cluster if rows else ""
                 items.append(msgspec.structs.replace(item, cluster=cluster, scaled_by_memory=by_memory, days=rows))
@@ -91,19 +86,9 @@ def sizing_input(obj: Object, record: Record, container: ContainerFacts, usage: 
         container_type=container.type,
         list_name=container.list_name,
         index=container.index,
-        resources=_resources(obj, record, container),
+        resources=value_at(obj.data, (*record.pod_path, container.list_name, container.index, "resources")),
         request_bytes=container.request_bytes,
         limit_bytes=container.limit_bytes,
         heap=container.heap,
         usage=usage,
     )
-
-
-def _resources(obj: Object, record: Record, container: ContainerFacts) -> Any:
-    here: Any = obj.data
-    for step in (*record.pod_path, container.list_name, container.index, "resources"):
-        if isinstance(here, dict):
-            here = here.get(step)
-        else:
-            here = here[step] if isinstance(here, list) and isinstance(step, int) and step < len(here) else None
-    return here

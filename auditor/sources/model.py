@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from auditor.findings import Place, Skipped
-from auditor.kube.paths import Path
+from auditor.kube.paths import Path, value_at
 
 
 class Locator(Protocol):
@@ -62,12 +62,7 @@ class Object:
     @property
     def pod_metadata(self) -> Any:
         """The metadata of the pod template, or of the Pod itself; None where there is none."""
-        holder: Any = self.data
-        for step in (self.pod_path or ())[:-1]:
-            if isinstance(holder, dict):
-                holder = holder.get(step)
-            else:
-                holder = holder[step] if isinstance(holder, list) and isinstance(step, int) else None
+        holder = value_at(self.data, (self.pod_path or ())[:-1])
         return holder.get("metadata") if isinstance(holder, dict) else None
 
 

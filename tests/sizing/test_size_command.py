@@ -4,12 +4,12 @@ import csv
 import io
 import json
 
-import click
 import msgspec
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from auditor.cli.main import main
 from auditor.cli.size import CSV_COLUMNS, size
 from tests.sizing.containers import GIB, MIB, day, heap, item, usage
 
@@ -166,18 +166,21 @@ def test_a_profile_of_the_user_sizes(run, tmp_path):
         (["--fit-ratio", "1"], "1"),
     ],
 )
-def test_wrong_use_is_told(run, arguments, words):
-    with pytest.raises(click.ClickException) as caught:
-        run(*arguments)
-    assert caught.value.exit_code == 2
-    assert words in caught.value.format_message()
+def test_wrong_use_is_told(tmp_path, capsys, arguments, words):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(msgspec.json.encode(WEB) + b"\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["size", "--inputs", str(path), *arguments])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
 
 
-def test_a_faulty_profile_is_told_with_its_place_and_without_the_usage(tmp_path):
+def test_a_faulty_profile_is_told_with_its_place_and_without_the_usage(tmp_path, capsys):
     (tmp_path / "mine.yaml").write_text("id: mine\nwhy: x\nrequest: 'usage.none'\n")
-    result = CliRunner().invoke(size, ["--inputs", "-", "--sizing-folder", str(tmp_path)])
-    assert result.exit_code == 2
-    assert result.stderr == f"{tmp_path}/mine.yaml:3:16: request: no fact 'none'\n"
+    with pytest.raises(SystemExit) as ended:
+        main(["size", "--inputs", "-", "--sizing-folder", str(tmp_path)])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"{tmp_path}/mine.yaml:3:16: request: no fact 'none'\n"
 
 
 HISTORY = item(
