@@ -1,7 +1,6 @@
 """The command line as a stranger uses it: every exit code by running the command."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -37,18 +36,6 @@ spec:
           requests:
             memory: 128Mi
 """
-
-
-@pytest.fixture
-def run(tmp_path):
-    def run(*arguments, stdin=None, env=None):
-        command = [sys.executable, "-m", "auditor", *map(str, arguments)]
-        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(tmp_path)} | (env or {})
-        return subprocess.run(
-            command, cwd=tmp_path, input=stdin, env=variables, capture_output=True, timeout=60, check=False
-        )
-
-    return run
 
 
 def put(tmp_path, name, text):

@@ -1,9 +1,6 @@
 """Objects around the pods, through the command line: nodes, kubelets, quotas, autoscalers, whole clusters."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -63,18 +60,6 @@ failSwapOn: false
 memorySwap: {swapBehavior: LimitedSwap}
 kubeReserved: {memory: 1Gi}
 """
-
-
-@pytest.fixture
-def run(tmp_path):
-    def run(*arguments, stdin=None):
-        command = [sys.executable, "-m", "auditor", *map(str, arguments)]
-        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(tmp_path)}
-        return subprocess.run(
-            command, cwd=tmp_path, input=stdin, env=variables, capture_output=True, timeout=60, check=False
-        )
-
-    return run
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """History through the command line: joined by scan and facts, sized, shown, kept."""
 
+import functools
 import json
-import os
 import re
 import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -62,17 +61,9 @@ def fortnight(last=date(2026, 11, 15), **numbers):
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(run, tmp_path):
     (tmp_path / "web.yaml").write_text(WEB)
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "auditor", *map(str, arguments)]
-        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(tmp_path)}
-        return subprocess.run(
-            command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    return run
+    return functools.partial(run, text=True)
 
 
 def findings(done):

@@ -13,6 +13,7 @@ from auditor.kube.quota import read_quota_pod, usage
 from auditor.kube.resources import counted, pod_limit, pod_request
 from auditor.kube.versions import parse_target
 from tests.facts.objects import make_object
+from tests.kubernetes.amounts import in_bytes, milli
 from tests.kubernetes.generate import Generator
 from tests.kubernetes.words import assert_none, compare_refusals
 
@@ -69,15 +70,6 @@ def valid(pods):
     # What is not known is beyond 63 bits, which few pods have.
     assert len(known) > 0.9 * len(some) > 0.3 * PODS
     return known
-
-
-def in_bytes(amounts, key):
-    found = milli(amounts, key)
-    return None if found is None else -(-found // 1000)
-
-
-def milli(amounts, key):
-    return parse(amounts[key]).milli if key in amounts else None
 
 
 def differing(items, compare):

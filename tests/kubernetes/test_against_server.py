@@ -8,9 +8,10 @@ import pytest
 from auditor.facts.build import build_record
 from auditor.facts.context import Context
 from auditor.kube.admission import admit, rules_of
-from auditor.kube.quantity import MAX_BYTES, parse
+from auditor.kube.quantity import MAX_BYTES
 from auditor.kube.versions import parse_target
 from tests.facts.objects import make_object
+from tests.kubernetes.amounts import in_bytes, milli
 from tests.kubernetes.generate import DEFAULT_CLASS, MALFORMED, PRIORITY_CLASSES, RUNTIME_CLASSES, Generator
 from tests.kubernetes.namespaces import NAMESPACES, objects_of
 from tests.kubernetes.words import assert_none, by_value, compare_refusals
@@ -121,15 +122,6 @@ def admitted(asked):
     known = [item for item in some if item.known]
     assert len(known) > 0.9 * len(some) > 0.2 * len(asked)
     return known
-
-
-def milli(amounts, key):
-    return parse(amounts[key]).milli if key in amounts else None
-
-
-def in_bytes(amounts, key="memory"):
-    found = milli(amounts, key)
-    return None if found is None else -(-found // 1000)
 
 
 def differing(items, compare):
