@@ -13,7 +13,7 @@ from auditor.facts.on_nodes import NOWHERE, PodOnNode, indistinguishable, on_nod
 from auditor.facts.options import FactOptions
 from auditor.facts.pods import PodAround, PodSums, count_fault, pod_facts, pod_sums, tmpfs_total, workload_facts
 from auditor.facts.quantities import quantity_facts, units_mixed
-from auditor.facts.record import HeldQuantity, OnNodes, Problem, Record, Subject
+from auditor.facts.record import HeldQuantity, OnNodes, Problem, Record, Subject, agreed
 from auditor.facts.volumes import Surroundings, Volume, Writer, read_volumes, volume_facts, writable_mounts
 from auditor.kube.admission import Pod, Rules, admit, rules_of
 from auditor.kube.nodes import NodeGroup
@@ -160,16 +160,10 @@ def _placed(of: _Admitted, by: _Judged) -> _Placed:
         level,
         of.sums.qos if of.pod.memory_known else None,
         node_critical=node_critical,
-        capacity_bytes=_agreed(group.settings.capacity_bytes for group in groups) if groups else None,
+        capacity_bytes=agreed(group.settings.capacity_bytes for group in groups),
         minor=by.target.minor,
     )
     return _Placed(around, nodes, possible.largest_bytes, oom)
-
-
-def _agreed(values: Any) -> int | None:
-    """Return the value that all agree on, None where they do not."""
-    different = set(values)
-    return different.pop() if len(different) == 1 else None
 
 
 def _around(of: _Admitted, rules: Rules, groups: tuple[NodeGroup, ...]) -> Surroundings:
@@ -241,7 +235,7 @@ def _view(of: _Admitted, placed: _Placed, by: _Judged) -> PodView:
         {name: ", ".join(words) for name, words in demands.items()},
         of.sums.memory_max_bytes,
         by.context.config_maps.get(of.obj.namespace, {}) if of.obj.namespace is not None else {},
-        _agreed(placed.around.allocatables_bytes) if placed.around.allocatables_bytes else None,
+        agreed(placed.around.allocatables_bytes),
         placed.nodes,
         _history(of.obj, by.context),
     )

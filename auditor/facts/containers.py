@@ -8,7 +8,7 @@ import msgspec
 from auditor.facts.model import ContainerFacts, HeapFacts
 from auditor.facts.options import FactOptions
 from auditor.facts.pods import hugepages_alone, hugepages_mismatch
-from auditor.facts.record import OnNodes
+from auditor.facts.record import OnNodes, agreed
 from auditor.facts.volumes import Volume
 from auditor.kube.cgroup import container_memory_max
 from auditor.kube.objects import Container, Resources
@@ -171,13 +171,10 @@ _AGREED = ("memory_high_bytes", "memory_min_bytes", "memory_low_bytes", "swap_ma
 def _on_all(number: int, nodes: Sequence[OnNodes]) -> OnAll:
     """Return where all nodes agree on a container, and the nodes that give it the most swap."""
     views = [(node.words, node.containers[number]) for node in nodes]
-    agreed: dict[str, int | None] = {}
-    for key in _AGREED:
-        values = {getattr(item, key) for _, item in views}
-        agreed[key] = values.pop() if len(values) == 1 else None
+    common = {key: agreed(getattr(item, key) for _, item in views) for key in _AGREED}
     largest = max((item.swap_max_bytes or 0 for _, item in views), default=0)
     words = [words for words, item in views if item.swap_max_bytes]
-    return OnAll(**agreed, swap_largest_bytes=largest or None, swap_nodes=" and ".join(words) or None)
+    return OnAll(**common, swap_largest_bytes=largest or None, swap_nodes=" and ".join(words) or None)
 
 
 def _heap(

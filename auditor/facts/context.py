@@ -20,7 +20,7 @@ from auditor.kube.autoscalers import (
 from auditor.kube.kubelet import KubeletConfig, read_kubelet_config
 from auditor.kube.limitrange import LimitRange, read_limit_range
 from auditor.kube.nodes import Node, NodeGroup, node_groups, read_node
-from auditor.kube.objects import Amounts, Fault, read_amounts
+from auditor.kube.objects import Amounts, Fault, read_amounts, strings
 from auditor.kube.priority import PriorityClass, read_priority_class
 from auditor.kube.quota import Quota, read_quota
 from auditor.kube.versions import NEWEST
@@ -272,10 +272,7 @@ def _config_map(obj: Object) -> Mapping[str, str]:
 
 def texts(owner: object, key: str) -> Mapping[str, str]:
     """Return the text entries of a map below a key, such as labels; whatever has another type is left out."""
-    found = owner.get(key) if isinstance(owner, dict) else None
-    if not isinstance(found, dict):
-        return {}
-    return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, str)}
+    return strings(owner.get(key)) if isinstance(owner, dict) else {}
 
 
 _MANY_OF_ONE_NAME = frozenset(("ConfigMap", "Namespace"))

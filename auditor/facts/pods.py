@@ -8,15 +8,15 @@ import msgspec
 from auditor.facts.context import Context, Workload
 from auditor.facts.injected import Injected
 from auditor.facts.model import PodFacts, WorkloadFacts
-from auditor.facts.record import OnNodes
+from auditor.facts.record import OnNodes, agreed
 from auditor.facts.volumes import Volume
-from auditor.kube.admission import Event, Pod
+from auditor.kube.admission import Event, Pod, says_windows
 from auditor.kube.cgroup import pod_memory_max
 from auditor.kube.humane import format_bytes
 from auditor.kube.objects import Container, Fault, Resources
 from auditor.kube.paths import Path, value_at
 from auditor.kube.qos import qos_obstacles
-from auditor.kube.quantity import capped, show, whole_bytes
+from auditor.kube.quantity import bytes_or_none, capped, show, whole_bytes
 from auditor.kube.resize import (
     PodStatus,
     in_force,
@@ -24,7 +24,7 @@ from auditor.kube.resize import (
     pod_limit_with_status,
     pod_request_with_status,
 )
-from auditor.kube.resources import aggregate, init_peak, pod_limit, pod_request, running
+from auditor.kube.resources import aggregate, init_peak, pod_limit, running
 from auditor.kube.versions import Since, Target
 from auditor.sources.model import Object
 from auditor.usage.join import ContainerHistory
@@ -68,14 +68,9 @@ def pod_sums(pod: Pod, some: Sequence[Container], status: PodStatus | None, targ
     qos = status.qos_class if status is not None and status.qos_class else pod.qos
     if not pod.memory_known:
         return PodSums(None, None, None, qos)
-    if status is None:
-        request = pod_request(some, level, overhead, "memory")
-        limit = pod_limit(some, level, overhead, "memory")
-    else:
-        resize = target.enabled("InPlacePodLevelResourcesVerticalScaling")
-        minor = target.minor
-        request = pod_request_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
-        limit = pod_limit_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
+    resize, minor = target.enabled("InPlacePodLevelResourcesVerticalScaling"), target.minor
+    request = pod_request_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
+    limit = pod_limit_with_status(some, level, overhead, status, "memory", minor=minor, pod_level_resize=resize)
     return PodSums(request, limit, _maximum(pod, some, status, qos, limit, target), qos)
 
 
@@ -99,12 +94,8 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
     if extra is not None and known:
         steady = (steady or 0) + extra
     peak = init_peak(some, "memory") if known and sums.request is not None else None
-    request, limit = _bytes(sums.request), _bytes(sums.limit)
-    largest, mixed, highs = (
-        around.largest_node_bytes,
-        around.units_mixed,
-        {node.memory_high_bytes for node in around.nodes},
-    )
+    request, limit = bytes_or_none(sums.request), bytes_or_none(sums.limit)
+    largest, mixed = around.largest_node_bytes, around.units_mixed
     refusals = [event for event in pod.events if event.rejects] if pod.events else []
     by_ranges = [event for event in refusals if event.by.startswith("LimitRange ")]
     undeclared = _undeclared(some, around.history) if around.history else ((), None)
@@ -115,11 +106,11 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
         limit_bytes=limit,
         memory_max_bytes=sums.memory_max_bytes,
         bounded=sums.memory_max_bytes is not None,
-        overhead_bytes=_bytes(extra),
-        pod_level_request_bytes=_bytes(level.requests.get("memory")) if level else None,
-        pod_level_limit_bytes=_bytes(level.limits.get("memory")) if level else None,
-        running_request_bytes=_bytes(steady),
-        init_request_bytes=None if peak is None else _bytes(peak[0] + (extra or 0)),
+        overhead_bytes=bytes_or_none(extra),
+        pod_level_request_bytes=bytes_or_none(level.requests.get("memory")) if level else None,
+        pod_level_limit_bytes=bytes_or_none(level.limits.get("memory")) if level else None,
+        running_request_bytes=bytes_or_none(steady),
+        init_request_bytes=None if peak is None else bytes_or_none(peak[0] + (extra or 0)),
         init_peak_container=None if peak is None else peak[1].name,
         init_peak_at=None if peak is None else f"{peak[1].list_name}[{peak[1].index}].resources.requests.memory",
         containers_total=len(some),
@@ -139,7 +130,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
         priority=around.priority,
         priority_class=_text(spec.get("priorityClassName")),
         sidecar_request_bytes=_sidecars(some, around.sidecar_names) if known and around.sidecar_names else None,
-        containers_request_bytes=_bytes(aggregate(some, "requests", "memory")) if level and known else None,
+        containers_request_bytes=bytes_or_none(aggregate(some, "requests", "memory")) if level and known else None,
         units_mixed=mixed[0] if mixed else None,
         units_mixed_at=mixed[1] if mixed else None,
         pod_level_unsupported=_unsupported(pod, spec, around.target),
@@ -152,7 +143,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
         unsized_injections=around.injected.unsized,
         request_with_injected_bytes=around.injected.on_top(request, "request"),
         limit_with_injected_bytes=around.injected.on_top(limit, "limit"),
-        memory_high_bytes=highs.pop() if len(highs) == 1 else None,
+        memory_high_bytes=agreed(node.memory_high_bytes for node in around.nodes),
         indistinguishable=around.indistinguishable,
         quota_rejection=_joined([event for event in refusals if event.by.startswith("ResourceQuota ")]),
         undeclared=undeclared[0],
@@ -160,10 +151,6 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
         resize=_resize(around.status),
         windows=pod.windows,
     )
-
-
-def _bytes(milli: int | None) -> int | None:
-    return None if milli is None else whole_bytes(milli)
 
 
 def _text(value: object) -> str | None:
@@ -194,9 +181,9 @@ def _unsupported(pod: Pod, spec: dict[str, Any], target: Target) -> str | None:
         return f"the feature gate PodLevelResources is off in Kubernetes {target.version}, which drops them"
     if not pod.windows:
         return None
-    system = spec.get("os")
-    refused = isinstance(system, dict) and system.get("name") == "windows"
-    return "validation refuses it in a pod of os windows" if refused else "nodes with Windows do not apply it"
+    if says_windows(spec):
+        return "validation refuses it in a pod of os windows"
+    return "nodes with Windows do not apply it"
 
 
 def _undeclared(

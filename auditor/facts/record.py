@@ -1,6 +1,6 @@
 """What is judged together: the facts of one workload, or of one object around the pods, and the subjects they hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -192,3 +192,9 @@ SCOPES: dict[str, dict[str, type[msgspec.Struct]]] = {
     "cluster": {"cluster": ClusterFacts},
 }
 """Scope of a policy to its variables, its subjects' own first. Every scope also sees `params`."""
+
+
+def agreed(values: Iterable[int | None]) -> int | None:
+    """Return the value that all agree on, None where they do not or where there is none."""
+    different = set(values)
+    return different.pop() if len(different) == 1 else None

@@ -108,7 +108,7 @@ def admit(  # noqa: PLR0913 - a pod, and what its namespace and cluster hold
         pod_level = default_pod_level(pod_level, counted(containers), fixed=True)
     windows = is_windows(spec)
     memory_known, qos_known = _known(containers, pod_level, overhead_entries, faults)
-    reasons = list(_reasons(containers, pod_level, overhead_entries, known=memory_known, windows=_says_windows(spec)))
+    reasons = list(_reasons(containers, pod_level, overhead_entries, known=memory_known, windows=says_windows(spec)))
     if "volumes" in spec:
         reasons.extend(volume_refusals(spec["volumes"]))
     if not faults and not any(container.list_name == "containers" for container in containers):
@@ -121,11 +121,12 @@ def admit(  # noqa: PLR0913 - a pod, and what its namespace and cluster hold
     counting: tuple[str, ...] = ()
     if quotas and memory_known:
         seen = read_quota_pod(spec, counted(containers), pod_level, overhead, qos, default_class=default_class)
-        counting = tuple(quota.name for quota in quotas if covers(quota, seen))
+        covering = [quota for quota in quotas if covers(quota, seen)]
+        counting = tuple(quota.name for quota in covering)
         # A refusal ends admission: quotas are asked last.
         if not any(event.rejects for event in events):
-            unspecified = tuple((quota.by, *entry) for quota in quotas for entry in unspecified_in(quota, seen))
-            events.extend(Event(quota.by, True, reason) for quota, reason in quota_refusals(quotas, seen))
+            unspecified = tuple((quota.by, *entry) for quota in covering for entry in unspecified_in(quota, seen))
+            events.extend(Event(quota.by, True, reason) for quota, reason in quota_refusals(covering, seen))
     both = level_entries.entries + overhead_entries.entries
     entries = Resources({}, {}, (), both) if both else _NO_RESOURCES
     return Pod(
@@ -251,12 +252,10 @@ def _limit_ranges(
 def is_windows(spec: dict[str, Any]) -> bool:
     """Return whether the pod runs on Windows: spec.os.name, or the node selector kubernetes.io/os."""
     selector = spec.get("nodeSelector")
-    if _says_windows(spec):
-        return True
-    return isinstance(selector, dict) and selector.get("kubernetes.io/os") == "windows"
+    return says_windows(spec) or (isinstance(selector, dict) and selector.get("kubernetes.io/os") == "windows")
 
 
-def _says_windows(spec: dict[str, Any]) -> bool:
+def says_windows(spec: dict[str, Any]) -> bool:
     """Return whether spec.os.name says Windows, which is all that validation looks at."""
     system = spec.get("os")
     return isinstance(system, dict) and system.get("name") == "windows"

@@ -12,6 +12,7 @@ from auditor.kube.kubelet import (
     reserved_bytes,
     settable,
 )
+from auditor.kube.memoryqos import DEFAULT_FACTOR
 from auditor.kube.quantity import text_of
 from auditor.kube.versions import NEWEST, Since, Target
 
@@ -26,7 +27,6 @@ _SIGNALS = {
     "containerfs.available": 29,
     "containerfs.inodesFree": 29,
 }
-_FORMER_FACTOR = 0.9
 
 
 def config_refusals(config: KubeletConfig, target: Target, *, capacity_bytes: int | None = None) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _swap_refusals(config: KubeletConfig, gates: Target) -> list[str]:
 def _memory_qos_refusals(config: KubeletConfig, gates: Target) -> list[str]:
     found = []
     factor, policy, on = config.memory_throttling_factor, config.memory_reservation_policy, gates.enabled("MemoryQoS")
-    if gates.minor >= Since.POD_MEMORY_HIGH and not on and factor is not None and factor != _FORMER_FACTOR:
+    if gates.minor >= Since.POD_MEMORY_HIGH and not on and factor is not None and factor != DEFAULT_FACTOR:
         found.append("memoryThrottlingFactor must not be set when MemoryQoS feature gate is disabled")
     if factor is not None and not 0 < factor <= 1:
         found.append(f"memoryThrottlingFactor {text_of(factor)} must be greater than 0 and less than or equal to 1.0")

@@ -12,7 +12,7 @@ import msgspec
 from auditor.kube.kubelet import KubeletConfig, node_allocatable_bytes
 from auditor.kube.objects import Amounts, Fault, kind_word, read_amounts, text_or_none
 from auditor.kube.paths import Path
-from auditor.kube.quantity import MAX_BYTES, capped
+from auditor.kube.quantity import MAX_BYTES, bytes_or_none, capped, whole_bytes
 from auditor.kube.versions import Since
 
 NOSWAP_KERNEL = (6, 4)
@@ -104,9 +104,9 @@ def read_node(data: dict[str, Any]) -> Node | Fault:
     return Node(
         name,
         {"kubernetes.io/os": system, "kubernetes.io/hostname": name, **labels},
-        _bytes(capacity.get("memory")),
-        _bytes(allocatable.get("memory")),
-        capped(sum(-(-milli // 1000) for key, milli in capacity.items() if key.startswith("hugepages-"))),
+        bytes_or_none(capacity.get("memory")),
+        bytes_or_none(allocatable.get("memory")),
+        capped(sum(whole_bytes(milli) for key, milli in capacity.items() if key.startswith("hugepages-"))),
         _whole(swap.get("capacity")),
         _version(info.get("kernelVersion")),
         system,
@@ -153,10 +153,6 @@ class _Reader:
             if where == f"status.{key}.memory":
                 self.unreadable.append(Fault(("status", key, "memory"), f"{where}: {reason}"))
         return read.requests
-
-
-def _bytes(milli: int | None) -> int | None:
-    return None if milli is None else -(-milli // 1000)
 
 
 def _whole(value: object) -> int | None:

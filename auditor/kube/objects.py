@@ -258,3 +258,10 @@ def _default_unreadable(
         elif key not in requests and f"requests.{key}" not in more:
             more.append(f"requests.{key}")
     return defaulted, tuple(more)
+
+
+def strings(raw: object) -> dict[str, str]:
+    """Return the text entries of a map, such as labels; whatever has another type is left out."""
+    if not isinstance(raw, dict):
+        return {}
+    return {key: value for key, value in raw.items() if isinstance(key, str) and isinstance(value, str)}

@@ -42,9 +42,9 @@ def oom_pod(  # noqa: PLR0913 - a pod, its node and its version
     share = 0
     pod_request = pod_level.requests.get("memory", 0) if pod_level is not None else 0
     if pod_request and containers:
-        rest = _bytes(pod_request) - _bytes(aggregate(containers, "requests", "memory") or 0)
+        rest = whole_bytes(pod_request) - whole_bytes(aggregate(containers, "requests", "memory") or 0)
         share = max(rest, 0) // len(containers)
-    smallest = min((_bytes(c.requests.get("memory", 0)) for c in containers if c.type == "app"), default=0)
+    smallest = min((whole_bytes(c.requests.get("memory", 0)) for c in containers if c.type == "app"), default=0)
     return OomPod(qos, node_critical, capacity_bytes, share, smallest, minor >= Since.SIDECAR_SCORES)
 
 
@@ -56,7 +56,7 @@ def oom_score_adj(container: Container, pod: OomPod) -> int | None:
         return None
     if pod.qos == "BestEffort":
         return _BEST_EFFORT
-    request = _bytes(container.requests.get("memory", 0))
+    request = whole_bytes(container.requests.get("memory", 0))
     if container.type == "sidecar" and pod.sidecar_rule:
         request = max(request, pod.smallest_app_request_bytes)
     request += pod.share_bytes
@@ -66,7 +66,3 @@ def oom_score_adj(container: Container, pod: OomPod) -> int | None:
         return None
     score = 1000 - 1000 * request // pod.capacity_bytes
     return min(max(score, _LOWEST_BURSTABLE), _HIGHEST_BURSTABLE)
-
-
-def _bytes(milli: int) -> int:
-    return whole_bytes(milli)

@@ -92,6 +92,11 @@ def whole_bytes(milli: int) -> int:
     return min(-(-milli // 1000), MAX_BYTES)
 
 
+def bytes_or_none(milli: int | None) -> int | None:
+    """Return thousandths as whole bytes, as `whole_bytes` does; None for None."""
+    return None if milli is None else whole_bytes(milli)
+
+
 def text_of(value: object) -> str:
     """Return the text of a scalar as JSON has it; a list or mapping gives its Python form."""
     if isinstance(value, bool):

@@ -83,7 +83,7 @@ class Since:
 
 
 _VERSION = re.compile(r"v?([0-9]{1,3})\.([0-9]{1,4})(?:\.[0-9]+)?(?:[-+.][0-9A-Za-z.+-]*)?", re.ASCII)
-_TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))  # strconv.ParseBool
+_TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 _FALSE = frozenset(("0", "f", "F", "false", "FALSE", "False"))
 
 
@@ -137,6 +137,13 @@ def parse_target(version: str | None, gates: Sequence[str] = ()) -> Target:
     return Target(minor, tuple(sorted(chosen.items())))
 
 
+def parse_bool(text: str | None) -> bool | None:
+    """Return what Go's strconv.ParseBool reads, None for what it refuses."""
+    if text in _TRUE:
+        return True
+    return False if text in _FALSE else None
+
+
 def _minor(version: str) -> int:
     match = _VERSION.fullmatch(version.strip())
     if not match:
@@ -148,9 +155,9 @@ def _minor(version: str) -> int:
 
 def _gate(text: str, minor: int) -> tuple[str, bool]:
     name, equals, value = (part.strip() for part in text.partition("="))
-    if not equals or value not in _TRUE | _FALSE:
+    on = parse_bool(value)
+    if not equals or on is None:
         raise VersionError(f"feature gate {text!r}: write {name or 'NAME'}=true or {name or 'NAME'}=false")
-    on = value in _TRUE
     stages = _GATES.get(name)
     if stages is None:
         raise VersionError(f"feature gate {name!r} is not known{_nearest(name)}")

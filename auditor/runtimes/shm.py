@@ -7,6 +7,8 @@ start", PyTorch's README "Using Docker").
 from functools import lru_cache
 from typing import Any
 
+from auditor.runtimes.view import image_name
+
 _SHM = "/dev/shm"  # noqa: S108 - where programs look for it, not a file of ours
 _PROGRAMS = {
     **dict.fromkeys(
@@ -27,7 +29,7 @@ def shm_program(image: str | None, mounts: object) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _program(image: str) -> str | None:
-    return _PROGRAMS.get(image.partition("@")[0].rpartition("/")[2].partition(":")[0])
+    return _PROGRAMS.get(image_name(image))
 
 
 def _mounted(mounts: object) -> bool:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from auditor.kube.quantity import Quantity, parse
+from auditor.kube.objects import strings
+from auditor.kube.quantity import Quantity, bytes_or_none, parse
+from auditor.kube.versions import parse_bool
 
-_TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # strconv.ParseBool
-_FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 _TRUTHY = frozenset(("y", "yes", "true", "t", "on", "1"))  # dapr/kit strings.IsTruthy
 
 _ISTIO_INJECT = "sidecar.istio.io/inject"
@@ -116,11 +116,11 @@ def injections(  # noqa: PLR0913, PLR0917 - one for each thing that injectors lo
     if all(not isinstance(items, dict) or _SWITCHES.isdisjoint(items) for items in maps):
         return ()
     pod = _Pod(
-        _strings(annotations),
-        _strings(labels),
+        strings(annotations),
+        strings(labels),
         namespace_name,
-        _strings(namespace_labels),
-        _strings(namespace_annotations),
+        strings(namespace_labels),
+        strings(namespace_annotations),
         frozenset(container_names),
         host_network,
     )
@@ -181,7 +181,7 @@ def _linkerd(pod: _Pod) -> Iterator[Injection]:
     said = {**_inherited_by_linkerd(pod.namespace_annotations), **pod.annotations}
     switch = next((said[key] for key in _LINKERD_NATIVE if key in said), None)
     amounts = _amounts(said, _LINKERD_REQUEST, _LINKERD_LIMIT)
-    yield _injection(("Linkerd", "linkerd-proxy"), enabled_by, amounts, native=_boolean(switch))
+    yield _injection(("Linkerd", "linkerd-proxy"), enabled_by, amounts, native=parse_bool(switch))
 
 
 def _inherited_by_linkerd(annotations: dict[str, str]) -> dict[str, str]:
@@ -213,12 +213,12 @@ def _vault(pod: _Pod) -> Iterator[Injection]:
     An absent annotation takes the injector's default (64Mi, 128Mi), an empty one means none.
     """
     said = pod.annotations
-    if not _boolean(said.get(_VAULT_INJECT)) or pod.namespace in _VAULT_IGNORED:
+    if not parse_bool(said.get(_VAULT_INJECT)) or pod.namespace in _VAULT_IGNORED:
         return
     if said.get("vault.hashicorp.com/agent-inject-status") == "injected":
         return
-    before = _boolean(said.get("vault.hashicorp.com/agent-pre-populate", "true") or "false")
-    only_before = _boolean(said.get("vault.hashicorp.com/agent-pre-populate-only", "false") or "false")
+    before = parse_bool(said.get("vault.hashicorp.com/agent-pre-populate", "true") or "false")
+    only_before = parse_bool(said.get("vault.hashicorp.com/agent-pre-populate-only", "false") or "false")
     if before is None or only_before is None:
         return
     given = _amounts(_VAULT_DEFAULTS | said, _VAULT_REQUEST, _VAULT_LIMIT, follows=True)
@@ -235,7 +235,7 @@ def _consul(pod: _Pod) -> Iterator[Injection]:
 
     A pod of several services gets one such container for each; here it is one.
     """
-    if not _boolean(pod.annotations.get(_CONSUL_INJECT)) or pod.namespace in _CONSUL_IGNORED:
+    if not parse_bool(pod.annotations.get(_CONSUL_INJECT)) or pod.namespace in _CONSUL_IGNORED:
         return
     if pod.annotations.get("consul.hashicorp.com/connect-inject-status"):
         return
@@ -245,7 +245,7 @@ def _consul(pod: _Pod) -> Iterator[Injection]:
         ("Consul", "consul-dataplane"),
         f"annotation {_CONSUL_INJECT}",
         amounts,
-        native=bool(_boolean(native)) if native else None,
+        native=bool(parse_bool(native)) if native else None,
     )
 
 
@@ -278,22 +278,9 @@ def _amounts(said: dict[str, str], request_name: str, limit_name: str, *, follow
 
 
 def _bytes(text: str | None) -> int | None:
-    milli = _milli(text) if text else None
-    return None if milli is None else -(-milli // 1000)
+    return bytes_or_none(_milli(text) if text else None)
 
 
 def _milli(text: str) -> int | None:
     quantity = parse(text)
     return quantity.milli if isinstance(quantity, Quantity) and quantity.problem is None else None
-
-
-def _boolean(text: str | None) -> bool | None:
-    if text in _TRUE:
-        return True
-    return False if text in _FALSE else None
-
-
-def _strings(raw: object) -> dict[str, str]:
-    if not isinstance(raw, dict):
-        return {}
-    return {key: value for key, value in raw.items() if isinstance(key, str) and isinstance(value, str)}

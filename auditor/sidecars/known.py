@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from auditor.runtimes.view import image_name
+
 
 class Known(msgspec.Struct, frozen=True):
     """The list."""
@@ -42,16 +44,11 @@ def known_sidecar(name: str, image: str | None, names: tuple[str, ...] = (), ima
         return True
     if image is None:
         return False
-    short = short_image(image)
+    short = image_name(image)
     return short in known().images or any(fnmatchcase(image, glob) or fnmatchcase(short, glob) for glob in images)
 
 
 def owner_of(name: str, image: str | None) -> str | None:
     """Return whom a known sidecar belongs to, by its name before its image; None for any other container."""
     owner = known().names.get(name)
-    return owner if owner is not None or image is None else known().images.get(short_image(image))
-
-
-def short_image(image: str) -> str:
-    """Return the last part of an image reference, without tag and digest."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    return owner if owner is not None or image is None else known().images.get(image_name(image))

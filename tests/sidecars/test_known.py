@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import auditor.sidecars.known as module
-from auditor.sidecars.known import known, known_sidecar, owner_of, short_image
+from auditor.runtimes.view import image_name
+from auditor.sidecars.known import known, known_sidecar, owner_of
 
 LIST = tomllib.loads(Path(module.__file__).with_name("known.toml").read_text())
 
@@ -56,7 +57,7 @@ def test_what_injectors_add_is_known_by_name(name):
     ],
 )
 def test_an_image_is_known_whatever_its_registry_tag_and_digest(image, short):
-    assert short_image(image) == short
+    assert image_name(image) == short
     assert known_sidecar("any", image)
 
 
