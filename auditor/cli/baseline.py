@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from auditor.cli.common import Output, audit_options, exit_code, run_audit, write_output
+from auditor.reports.text import plain
 
 
 @click.group()
@@ -33,5 +34,5 @@ def write(**arguments: Any) -> int:
     kept = sum(finding.waived is None for finding in audit.report.findings)
     click.echo(f"wrote {kept} findings to {target}", err=True)
     for item in audit.report.skipped:
-        click.echo(f"{item.file}:{item.line or 1}:{item.column or 1}: skipped: {item.reason}", err=True)
+        click.echo(f"{plain(item.file)}:{item.line or 1}:{item.column or 1}: skipped: {plain(item.reason)}", err=True)
     return exit_code(failed=False, complete=audit.complete)

@@ -10,6 +10,7 @@ import click
 from auditor.cli.common import Output, days_of, exit_code, write_output
 from auditor.cli.usage_import import cgroup, import_
 from auditor.cli.usage_pull import pull
+from auditor.reports.text import plain
 
 if TYPE_CHECKING:
     from auditor.usage.aggregate_model import Aggregate
@@ -62,7 +63,7 @@ def show(  # noqa: PLR0913, PLR0917 - its options
     if page is not None:
         write_output(Output("html", page), render_html(items))
     for item in skipped:
-        click.echo(f"not read: {item.file}: {item.reason}", err=True)
+        click.echo(f"not read: {plain(item.file)}: {plain(item.reason)}", err=True)
     missing = [text for text in workloads if not any(_is(text, item) for item in found)]
     for text in missing:
         click.echo(f"{table}: no history of {text} from {since} to {last}", err=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.common import KEEP, exit_code, keep_days
-from auditor.reports.text import counted, place_words
+from auditor.reports.text import counted, place_words, plain
 
 if TYPE_CHECKING:
     from auditor.usage.imports.model import ImportOptions, ImportResult
@@ -213,7 +213,7 @@ def _finish(results: list["ImportResult"], arguments: dict[str, Any]) -> int:
             raise click.UsageError(str(error)) from error
     for item in skipped:
         place = place_words(item.file, item.line, None)
-        click.echo(f"{place}: skipped: {item.reason}", err=True)
+        click.echo(f"{plain(place)}: skipped: {plain(item.reason)}", err=True)
     for note in dict.fromkeys(note for result in results for note in result.notes):
         click.echo(f"note: {note}", err=True)
     days = len({row.day for row in rows})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.common import KEEP, LateBar, exit_code, keep_days
+from auditor.reports.text import plain
 
 if TYPE_CHECKING:
     from auditor.usage.prometheus import Progress, PullConfig, PullResult
@@ -60,7 +61,7 @@ def pull(**arguments: Any) -> int:
     click.echo(summary(result), nl=False)
     keep_days(arguments["folder"], arguments["keep"])
     for item in result.skipped:
-        click.echo(f"{item.file}: skipped: {item.reason}", err=True)
+        click.echo(f"{plain(item.file)}: skipped: {plain(item.reason)}", err=True)
     return exit_code(failed=False, complete=not result.skipped)
 
 

@@ -230,6 +230,14 @@ def test_show_of_a_workload_without_history_is_told(run, tmp_path):
     assert "shop/wbe" in done.stderr
 
 
+def test_a_name_of_a_file_cannot_command_a_terminal(run, tmp_path):
+    (tmp_path / "\x1b]0;x\x07red.csv").write_text("time,namespace\n")
+    done = run("usage", "import", "\x1b]0;x\x07red.csv", "--to", "history")
+    assert done.returncode == 3
+    assert "red.csv" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
 def test_keep_removes_days_that_are_older(run, tmp_path):
     csv = "time,namespace,pod,container,bytes\n"
     for back in (1, 40):

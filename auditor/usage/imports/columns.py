@@ -10,13 +10,12 @@ dynatrace   the CSV of the Metrics API v2 (`metricId,<dimensions>,time,value`, t
 instana     is no table: the JSON of its REST API, see `instana`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from auditor.usage.errors import UsageError
-from auditor.usage.imports.values import unit_of_column
+from auditor.usage.imports.values import split_unit, unit_of_column
 
 NEEDED = ("time", "namespace", "pod", "container", "bytes")
 """What a sample is made of; a namespace may be given by an option instead."""
@@ -73,8 +72,6 @@ PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """Exporter to what its columns are called, the likeliest first."""
-
-_TRAILING_UNIT = re.compile(r"[_ .\-]*[(\[]?(bytes?|[kmgt]i?b)[)\]]?$", re.ASCII)
 
 
 class ColumnChoice(msgspec.Struct, frozen=True):
@@ -138,7 +135,7 @@ def find_columns(header: Sequence[str], choice: ColumnChoice, *, namespace_known
 def _find_with_unit(lower: Mapping[str, int], names: Sequence[str], at: dict[str, int]) -> None:
     """Find a column such as `memory_mib` or `value (MiB)`."""
     for name, place in lower.items():
-        base = _TRAILING_UNIT.sub("", name)
-        if base != name and base in names:
+        base, unit = split_unit(name)
+        if unit is not None and base in names:
             at["bytes"] = place
             return

@@ -23,7 +23,7 @@ UNITS = (
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _WITH_UNIT = re.compile(rf"({_NUMBER.pattern})\s*([A-Za-z]+)", re.ASCII)
-_UNIT_IN_NAME = re.compile(r"(?:[_ .\-]|[(\[])(bytes?|[kmgt]i?b)[)\]]?", re.ASCII)
+_UNIT_AT_END = re.compile(r"(?:[_ .\-]|[(\[])(bytes?|[kmgt]i?b)[)\]]?$", re.ASCII)
 _EPOCH_SCALES = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))
 _LONGEST = 64
 
@@ -46,8 +46,14 @@ def unit_bytes(name: str) -> int:
 
 def unit_of_column(name: str) -> str | None:
     """Return the unit that a column's name ends in (`memory_mib`, `value (MiB)`), None when it names none."""
-    found = re.search(rf"{_UNIT_IN_NAME.pattern}$", name.strip().lower())
-    return found[1] if found else None
+    return split_unit(name)[1]
+
+
+def split_unit(name: str) -> tuple[str, str | None]:
+    """Return a column's name in lower case without the unit that it ends in, and that unit; None when it names none."""
+    text = name.strip().lower()
+    found = _UNIT_AT_END.search(text)
+    return (text[: found.start()].rstrip("_ .-"), found[1]) if found else (text, None)
 
 
 def amount_bytes(value: Any, factor: int = 1) -> tuple[int, bool]:

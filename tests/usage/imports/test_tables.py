@@ -133,6 +133,12 @@ def test_an_unknown_preset_is_wrong_use():
         find_columns(["time"], ColumnChoice("splunk"), namespace_known=False)
 
 
+def test_a_unit_that_no_sign_parts_from_the_name_is_not_guessed():
+    # `memorymib` would be read as bytes: its numbers would be a millionth of what they are.
+    header = ["time", "namespace", "pod", "container", "memorymib"]
+    assert find_columns(header, ColumnChoice(), namespace_known=False).missing == ("bytes",)
+
+
 @pytest.mark.parametrize(
     ("column", "unit", "cell"),
     [("memory_mib", None, "1.5"), ("value (MiB)", None, "1.5"), ("bytes", "MiB", "1.5"), ("bytes", None, "1.5Mi")],
