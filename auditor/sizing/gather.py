@@ -32,15 +32,20 @@ class Window(msgspec.Struct, frozen=True):
 
 
 def rows_by_workload(rows: Iterable[UsageDay], renames: Sequence[Rename]) -> Rows:
-    """Return rows under the names that their workloads have in the manifests."""
+    """Return rows under the names that their workloads have in the manifests.
+
+    Two workloads that the rules give one name are left out, as `History.build` leaves them out.
+    """
     found: dict[tuple[str, str, str], dict[str, list[UsageDay]]] = {}
     names: dict[str, str] = {}
+    origins: dict[tuple[str, str, str], set[str]] = {}
     for row in rows:
         if row.workload_name not in names:
             names[row.workload_name] = renamed(row.workload_name, renames)
         key = (row.namespace, row.workload_kind, names[row.workload_name])
+        origins.setdefault(key, set()).add(row.workload_name)
         found.setdefault(key, {}).setdefault(row.container, []).append(row)
-    return found
+    return {key: rows for key, rows in found.items() if len(origins[key]) == 1}
 
 
 def gather(

@@ -171,6 +171,14 @@ def test_size_recommends_by_profile_from_manifests_and_history(run, tmp_path):
     assert (item["recommended_request_bytes"], item["recommended_limit_bytes"]) == (380 * MIB, 495 * MIB)
 
 
+def test_size_does_not_mix_two_workloads_that_the_rules_give_one_name(run, tmp_path):
+    write_days(tmp_path / "history", [*fortnight(name="a-web"), *fortnight(name="b-web", mean=20, p95=30, peak=40)])
+    (tmp_path / ".auditor.yaml").write_text("usage: {path: history, names: [{pattern: '[ab]-(.+)', name: '\\1'}]}\n")
+    item = json.loads(run("size", "web.yaml", "--output", "json").stdout)["containers"][0]["recommendation"]
+    assert item["reasons"] == ["no history"]
+    assert (item["recommended_request_bytes"], item["recommended_limit_bytes"]) == (None, None)
+
+
 def test_size_lowers_nothing_on_less_than_a_week(run, tmp_path):
     write_days(tmp_path / "history", fortnight(mean=50, p95=60, peak=70)[:6])
     done = run("size", "web.yaml", "--usage", "history", "--output", "json")
