@@ -24,5 +24,6 @@ FORMATS: dict[str, Callable[..., str]] = {
     "markdown": _lazy("markdown"),
     "junit": _lazy("junit"),
     "github": _lazy("github"),
+    "codequality": _lazy("codequality"),
 }
 """Name to renderer. Each takes a Report, `csv-inventory` takes records; `table` also has `width` and `colour`."""
