@@ -15,11 +15,11 @@ from auditor.config import Selection
 from auditor.facts.build import FactOptions, build_record
 from auditor.facts.context import Context, is_context
 from auditor.facts.members import Member, member_of
-from auditor.facts.record import Record, WideRecord
+from auditor.facts.record import Record, Subject, WideRecord
 from auditor.facts.surroundings import wide_records
-from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef
+from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef, severity_rank
 from auditor.identity import fingerprint
-from auditor.kube.paths import Path, parse_path, path_text
+from auditor.kube.paths import Path, parse_path
 from auditor.kube.versions import Target
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Fired, Program
@@ -113,8 +113,9 @@ class Judge:
             if obj.pod_path is None:
                 continue
             record = build_record(obj, context, self._plan.target, self._plan.options)
-            workloads += 1
-            containers += len(record.containers)
+            if obj.live is None or obj.live.primary:
+                workloads += 1
+                containers += len(record.containers)
             if record.workload.history == "joined":
                 joined.append((obj.namespace or "", obj.kind, obj.name))
             if summed:
@@ -126,7 +127,7 @@ class Judge:
             if keep_records:
                 records.append(record)
         return Judged(
-            findings=tuple(findings),
+            findings=tuple(_once(findings)),
             skipped=tuple(skipped),
             notes=tuple(waivers.notes()),
             records=tuple(records),
@@ -171,7 +172,7 @@ class Judge:
             if isinstance(told, NotJudged):
                 failed.append(told)
             else:
-                findings.append(_finding(obj, told, self._fix(obj, record, told)))
+                findings.append(_finding(obj, told, self._fix(obj, record, told), _injected(record, told.subject)))
         return findings, [_not_judged(obj, answer) for answer in failed]
 
     def _fix(self, obj: Object, record: Record | WideRecord, verdict: Verdict) -> tuple[dict[str, Any], ...] | None:
@@ -194,7 +195,7 @@ class _FileWaivers:
         self.used: set[str] = set()
         self._inline: list[Waiver] = []
         self._notes: list[str] = []
-        self._annotated: set[int] = set()
+        self._annotated: set[tuple[int, str, str | None, str]] = set()
         self._by_line: dict[int, tuple[Waiver, ...]] = {}
         if plan.use_waivers and objects and any(obj.comments for obj in objects):
             comments = [c for obj in objects for c in obj.comments] if own else _left_to_workloads(objects)
@@ -207,9 +208,10 @@ class _FileWaivers:
         if not self._plan.use_waivers:
             return findings
         own, notes = annotation_waivers(obj)
-        if obj.line not in self._annotated:
+        identity = (obj.line, obj.kind, obj.namespace, obj.name)
+        if identity not in self._annotated:
             # An object may be judged in several scopes.
-            self._annotated.add(obj.line)
+            self._annotated.add(identity)
             self._inline.extend(own)
             self._notes.extend(notes)
         if not (own or self._by_line or self._plan.waivers):
@@ -236,14 +238,34 @@ def _left_to_workloads(objects: Sequence[Object]) -> list[Comment]:
     return [comment for comment in objects[0].comments if comment not in elsewhere]
 
 
-def _finding(obj: Object, verdict: Verdict, fix: tuple[dict[str, Any], ...] | None) -> Finding:
+def _once(findings: Sequence[Finding]) -> Iterable[Finding]:
+    """Return the findings, of live ones each fact once: pods of one workload with several specs share most of them."""
+    if all(finding.cluster is None for finding in findings):
+        return findings
+    kept: dict[str, Finding] = {}
+    for finding in findings:
+        known = kept.setdefault(finding.fingerprint, finding)
+        if severity_rank(finding.severity) < severity_rank(known.severity):
+            kept[finding.fingerprint] = finding
+    return kept.values()
+
+
+def _injected(record: Record | WideRecord, subject: Subject) -> str:
+    """Return words about the injector of a container that its workload does not declare; empty for others."""
+    if not isinstance(record, Record) or subject.type != "container":
+        return ""
+    by = next((item.injected_by for item in record.containers if item.name == subject.name), None)
+    return f" (not in the template: injected by {by})" if by else ""
+
+
+def _finding(obj: Object, verdict: Verdict, fix: tuple[dict[str, Any], ...] | None, besides: str) -> Finding:
     subject = verdict.subject
     path = (*subject.path, *parse_path(verdict.at))
     place, related = _places(obj, path)
     return Finding(
         policy=verdict.policy.id,
         severity=verdict.severity,
-        message=verdict.message,
+        message=verdict.message + besides,
         values=verdict.values,
         workload=WorkloadRef(api_version=obj.api_version, kind=obj.kind, namespace=obj.namespace, name=obj.name),
         subject_type=subject.type,
@@ -252,25 +274,24 @@ def _finding(obj: Object, verdict: Verdict, fix: tuple[dict[str, Any], ...] | No
         container_type=subject.container_type,
         place=place,
         related=related,
-        path=path_text(path),
+        path=obj.path_text(path),
         fingerprint=fingerprint(obj, verdict.policy.id, subject, path),
         actual_bytes=verdict.actual_bytes,
         expected_bytes=verdict.expected_bytes,
         fix=fix,
+        cluster=obj.cluster,
     )
 
 
-def _places(obj: Object, path: Path) -> tuple[Place, tuple[Place, ...]]:
-    full = (*obj.path, *path)
-    alias = obj.locator.alias_place(full)
-    return obj.locator.place(full), (alias,) if alias else ()
+def _places(obj: Object, path: Path) -> tuple[Place | None, tuple[Place, ...]]:
+    alias = obj.locator.alias_place((*obj.path, *path)) if obj.locator is not None else None
+    return obj.place(path), (alias,) if alias else ()
 
 
 def _problem(obj: Object, path: Path, reason: str) -> Skipped:
-    place = obj.locator.place((*obj.path, *path))
     name = f"{obj.kind}/{obj.name}" if obj.name else obj.kind
-    where = f" {path_text(path)}:" if path else ""
-    return Skipped(file=obj.file, line=place.line, column=place.column, reason=f"{name}:{where} {reason}")
+    where = f" {obj.path_text(path)}:" if path else ""
+    return obj.skipped(path, f"{name}:{where} {reason}")
 
 
 def _not_judged(obj: Object, answer: NotJudged) -> Skipped:
@@ -279,16 +300,22 @@ def _not_judged(obj: Object, answer: NotJudged) -> Skipped:
 
 
 def _order(finding: Finding) -> tuple[object, ...]:
-    place = finding.place or Place(file="", line=0, column=0, end_line=0, end_column=0)
+    """Return what findings are sorted by: their place, and in a cluster, which has none, their object."""
+    place, workload = finding.place or _NO_PLACE, finding.workload
+    live = () if finding.cluster is None else (finding.cluster, workload.namespace or "", workload.kind, workload.name)
     return (
         place.file,
         place.line,
         place.column,
+        live,
         finding.policy,
-        finding.workload.name,
+        workload.name,
         finding.path,
         finding.fingerprint,
     )
+
+
+_NO_PLACE = Place(file="", line=0, column=0, end_line=0, end_column=0)
 
 
 def assemble(
@@ -326,8 +353,8 @@ def assemble(
     )
 
 
-def _skipped_order(item: Skipped) -> tuple[str, int, int, str]:
-    return (item.file, item.line or 0, item.column or 0, item.reason)
+def _skipped_order(item: Skipped) -> tuple[str, int, int, str, str]:
+    return (item.file, item.line or 0, item.column or 0, item.cluster or "", item.reason)
 
 
 def _summary(parts: Sequence[Judged], findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Summary:

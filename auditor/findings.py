@@ -65,7 +65,7 @@ class Finding(msgspec.Struct, frozen=True):
     container_type: str | None
     """app, init, sidecar or ephemeral; None where the subject is not a container."""
     place: Place | None
-    """The key's place; None for an object that came from no text."""
+    """The key's place; None for an object of a cluster."""
     related: tuple[Place, ...]
     """Other places of the same fact: the alias through which the primary place is reached."""
     path: str
@@ -81,15 +81,20 @@ class Finding(msgspec.Struct, frozen=True):
     baseline: str | None = None
     """`new` or `unchanged` when a baseline was given, else None."""
     fix: tuple[dict[str, Any], ...] | None = None
+    cluster: str | None = None
+    """The cluster that the object is in; None for an object of a file."""
 
 
 class Skipped(msgspec.Struct, frozen=True, order=True):
     """An input, or a part of one, that could not be judged. It makes the run incomplete."""
 
     file: str
+    """Empty for a part of a cluster."""
     line: int | None
     column: int | None
     reason: str
+    cluster: str | None = None
+    """The cluster that could not be judged, or not all of it; None for a file."""
 
 
 class Rule(msgspec.Struct, frozen=True):

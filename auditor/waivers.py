@@ -86,7 +86,7 @@ def annotation_waivers(obj: Object) -> tuple[tuple[Waiver, ...], tuple[str, ...]
     waivers: list[Waiver] = []
     notes: list[str] = []
     for where, text in _annotations(obj):
-        by = f"annotation on {obj.kind}/{obj.name}{where} ({obj.file}:{obj.line})"
+        by = f"annotation on {obj.kind}/{obj.name}{where} ({obj.origin})"
         try:
             waivers.extend(_parse_annotation(text, by))
         except ValueError as error:

@@ -8,6 +8,7 @@ import msgspec
 from auditor.facts.containers import PodView, Seen, container_facts, is_sidecar, memory_max
 from auditor.facts.context import Context
 from auditor.facts.injected import injected
+from auditor.facts.live import as_written, injected_by, observed_of, pods_total, runs, status_of
 from auditor.facts.model import AdmissionFacts, ContainerFacts, PodFacts, VolumeFacts
 from auditor.facts.on_nodes import NOWHERE, PodOnNode, indistinguishable, on_nodes, possible_nodes, swappable_on
 from auditor.facts.options import FactOptions
@@ -18,11 +19,12 @@ from auditor.facts.volumes import Surroundings, Volume, Writer, read_volumes, vo
 from auditor.kube.admission import Pod, Rules, admit, rules_of
 from auditor.kube.nodes import NodeGroup
 from auditor.kube.objects import Container, kind_word
+from auditor.kube.observed import Observed
 from auditor.kube.oom import OomPod, oom_pod
 from auditor.kube.paths import Path
 from auditor.kube.priority import default_class, is_critical, is_node_critical, pod_priority
 from auditor.kube.quantity import Quantity, parse
-from auditor.kube.resize import PodStatus, in_force, level_in_force, read_status
+from auditor.kube.resize import PodStatus, in_force, level_in_force
 from auditor.kube.resources import counted, pod_limit, pod_request
 from auditor.kube.versions import Target
 from auditor.sources.model import Object
@@ -56,6 +58,8 @@ class _Admitted(msgspec.Struct, frozen=True):
     sums: PodSums
     volumes: list[Volume]
     priority: int | None
+    seen: Observed | None
+    """What was observed of its pods; None when the input has none."""
 
 
 class _Placed(msgspec.Struct, frozen=True):
@@ -79,7 +83,7 @@ def build_record(obj: Object, context: Context, target: Target, options: FactOpt
     containers, volumes = _parts(admitted, placed, by)
     quantities = _quantities(admitted.pod, admitted.volumes, pod_path)
     return Record(
-        workload_facts(obj, admitted.spec, context),
+        workload_facts(obj, admitted.spec, context, admitted.seen),
         _pod_facts(admitted, placed, by, quantities, {volume.name for volume in volumes if volume.writers}),
         containers,
         volumes,
@@ -95,27 +99,15 @@ def build_record(obj: Object, context: Context, target: Target, options: FactOpt
 def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
     pod_path, context = obj.pod_path or (), by.context
     spec = _pod_spec(obj.data, pod_path, problems)
-    space = obj.namespace
-    ranges = context.limit_ranges.get(space, ()) if space is not None and context.limit_ranges else ()
-    quotas = context.quotas.get(space, ()) if space is not None and context.quotas else ()
-    default = default_class(context.priorities) if context.priorities else None
-    pod = admit(
-        spec,
-        by.rules,
-        [held.value for held in ranges],
-        context.overheads,
-        [held.value for held in quotas],
-        default_class=default.name if default else "",
-        defaults_known=space is None or ("LimitRange", space) not in context.unread,
-    )
+    pod = _admit(spec, obj.namespace, by)
+    if runs(obj) and obj.live is not None and obj.live.template is not None:
+        pod = as_written(pod, _admit(obj.live.template, obj.namespace, by))
     problems.extend(Problem((*pod_path, *fault.path), fault.reason) for fault in pod.faults)
     count = count_fault(obj)
     if count is not None:
         problems.append(Problem(count.path, count.reason))
     some = counted(pod.containers)
-    status = None
-    if obj.kind == "Pod" and "status" in obj.data and by.target.enabled("InPlacePodVerticalScaling"):
-        status = read_status(obj.data["status"])
+    status = status_of(obj) if by.target.enabled("InPlacePodVerticalScaling") else None
     return _Admitted(
         obj,
         spec,
@@ -126,11 +118,29 @@ def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
         pod_sums(pod, some, status, by.target),
         read_volumes(spec.get("volumes"), pod_path, problems),
         pod_priority(spec, context.priorities),
+        observed_of(obj),
+    )
+
+
+def _admit(spec: dict[str, Any], space: str | None, by: _Judged) -> Pod:
+    context = by.context
+    ranges = context.limit_ranges.get(space, ()) if space is not None and context.limit_ranges else ()
+    quotas = context.quotas.get(space, ()) if space is not None and context.quotas else ()
+    default = default_class(context.priorities) if context.priorities else None
+    return admit(
+        spec,
+        by.rules,
+        [held.value for held in ranges],
+        context.overheads,
+        [held.value for held in quotas],
+        default_class=default.name if default else "",
+        defaults_known=space is None or ("LimitRange", space) not in context.unread,
     )
 
 
 def _placed(of: _Admitted, by: _Judged) -> _Placed:
-    possible = NOWHERE if of.pod.windows else possible_nodes(of.spec, by.context)
+    known = tuple(name for name, _ in of.obj.live.nodes) if of.obj.live is not None else ()
+    possible = NOWHERE if of.pod.windows else possible_nodes(of.spec, by.context, known)
     groups = possible.groups
     metadata = of.obj.pod_metadata if groups or "priorityClassName" in of.spec else None
     node_critical = is_node_critical(of.spec, metadata, of.priority) is True
@@ -238,6 +248,8 @@ def _view(of: _Admitted, placed: _Placed, by: _Judged) -> PodView:
         agreed(placed.around.allocatables_bytes),
         placed.nodes,
         _history(of.obj, by.context),
+        of.seen,
+        injected_by(of.obj, of.pod.containers),
     )
 
 
@@ -266,6 +278,7 @@ def _pod_facts(
         units_mixed=units_mixed(quantities, len(of.obj.pod_path or ())),
         history=_history(of.obj, by.context),
         tmpfs_size_limit_bytes=tmpfs_total(of.volumes, written) if of.volumes else None,
+        pods_total=pods_total(of.obj),
     )
     return pod_facts(of.pod, of.spec, of.some, of.sums, around)
 

@@ -12,9 +12,10 @@ from auditor.facts.record import OnNodes, agreed
 from auditor.facts.volumes import Volume
 from auditor.kube.cgroup import container_memory_max
 from auditor.kube.objects import Container, Resources
+from auditor.kube.observed import Observed
 from auditor.kube.oom import OomPod, oom_score_adj
 from auditor.kube.quantity import capped
-from auditor.kube.resize import PodStatus, actuated
+from auditor.kube.resize import PodStatus, actuated, allocated
 from auditor.runtimes.model import Around, Heap
 from auditor.runtimes.read import read_heap
 from auditor.runtimes.shm import shm_program
@@ -44,6 +45,10 @@ class PodView(msgspec.Struct, frozen=True):
     nodes: tuple[OnNodes, ...]
     history: Mapping[str, ContainerHistory]
     """Container to its history."""
+    seen: Observed | None
+    """What was observed of the workload's pods; None when the input has none."""
+    injected_by: Mapping[str, str]
+    """Container that the template does not have to who put it there."""
 
 
 class OnAll(msgspec.Struct, frozen=True):
@@ -145,6 +150,11 @@ def container_facts(seen: Seen, pod: PodView) -> ContainerFacts:
         usage=None if usage is None else usage.facts,
         actuated_request_bytes=_bytes(in_force[0]),
         actuated_limit_bytes=_bytes(in_force[1]),
+        allocated_request_bytes=None if pod.status is None else _bytes(allocated(container, pod.status)),
+        restarts_total=None if pod.seen is None else pod.seen.restarts.get(container.name, 0),
+        oom_killed_pods=None if pod.seen is None else pod.seen.oom_killed.get(container.name, 0),
+        used_bytes=None if pod.seen is None else pod.seen.used_bytes.get(container.name),
+        injected_by=pod.injected_by.get(container.name),
     )
 
 

@@ -47,6 +47,19 @@ class NamespaceInfo:
     annotations: Mapping[str, str]
 
 
+ANY_NAMESPACE = "*"
+
+
+class Unread(frozenset[tuple[str, str]]):
+    """Kinds and namespaces that are not known; `ANY_NAMESPACE` stands for each of them."""
+
+    def __contains__(self, item: object) -> bool:
+        """Return whether a kind is not known in a namespace."""
+        if super().__contains__(item):
+            return True
+        return isinstance(item, tuple) and super().__contains__((item[0], ANY_NAMESPACE))
+
+
 Workload = tuple[str | None, str, str]
 """Namespace, kind and name."""
 
@@ -78,19 +91,28 @@ class Context:
     kubelets: tuple[Held[KubeletConfig], ...] = ()
     groups: tuple[NodeGroup, ...] = ()
     """The different kinds of nodes."""
-    unread: frozenset[tuple[str, str]] = frozenset()
+    unread: Unread = field(default_factory=Unread)
     """Kind and namespace (empty for none) of objects that are in the input and could not be read."""
     history: History | None = None
     """What was used; None when no history was given."""
     complete: bool = False
     """Whether the input is said to be the whole cluster."""
+    whole_namespaces: frozenset[str] = frozenset()
+    """Namespaces that are whole, of a cluster of which only some were read."""
+    inner_owners: frozenset[Workload] = frozenset()
+    """What owns pods and is itself made by another workload, which is judged in its place."""
 
     @staticmethod
-    def build(objects: Iterable[Object], minor: int = NEWEST) -> "tuple[Context, tuple[Skipped, ...]]":
-        """Return the context, and the objects that are malformed or contradict each other; `minor` is the kubelets'."""
+    def build(
+        objects: Iterable[Object], minor: int = NEWEST, missing: Iterable[tuple[str, str]] = ()
+    ) -> "tuple[Context, tuple[Skipped, ...]]":
+        """Return the context, and the objects that are malformed or contradict each other; `minor` is the kubelets'.
+
+        `missing` are kinds that could not be read at all, each with a namespace, empty for none, or `ANY_NAMESPACE`.
+        """
         unique, contradicting = _unique(objects)
         skipped = [item for item, _ in contradicting]
-        unread = {(obj.kind, obj.namespace or "") for _, obj in contradicting}
+        unread = {*missing, *((obj.kind, obj.namespace or "") for _, obj in contradicting)}
         read: dict[str, list[Held[Any]]] = {}
         for obj in unique:
             value = _READERS[_kind(obj)](obj)
@@ -101,7 +123,11 @@ class Context:
                 read.setdefault(obj.kind, []).append(Held(obj, value))
             if isinstance(value, Node):
                 skipped.extend(_skipped(obj, fault) for fault in value.faults)
-        return replace(_assembled(read, minor), unread=frozenset(unread)), tuple(skipped)
+        return replace(_assembled(read, minor), unread=Unread(unread)), tuple(skipped)
+
+    def knows_all_of(self, namespace: str | None) -> bool:
+        """Return whether what is missing in a namespace of the input is missing in the cluster too."""
+        return self.complete or namespace in self.whole_namespaces
 
     def on_node(self, name: str) -> "Context":
         """Return the context of the node of that name alone; without any node when it is not there."""
@@ -113,7 +139,7 @@ class Context:
     def wide(self) -> bool:
         """Return whether anything here is judged besides workloads, or needs sums over them."""
         subjects = (self.limit_ranges, self.quotas, self.horizontal, self.vertical, self.nodes, self.kubelets)
-        return self.complete or any(subjects)
+        return self.complete or bool(self.whole_namespaces) or any(subjects)
 
 
 EMPTY = Context()
@@ -180,9 +206,9 @@ def _by_namespace(held: Sequence[Held[Any]]) -> dict[str, tuple[Held[Any], ...]]
 
 
 def _label(obj: Object, nodes: set[str]) -> str:
-    """Return the node whose saved configuration it is (its file is named so), else its place."""
-    stem = PurePosixPath(obj.file).stem
-    return stem if stem in nodes else f"{obj.file}:{obj.line}"
+    """Return the node whose configuration it is (the saved file, or the live object, is named so), else its place."""
+    names = (PurePosixPath(obj.file).stem, obj.name)
+    return next((name for name in names if name in nodes), obj.origin)
 
 
 def _kind(obj: Object) -> tuple[str, str]:
@@ -199,7 +225,7 @@ def _identity(obj: Object) -> str | None:
     if _kind(obj) not in _READERS:
         return None
     if obj.kind == "KubeletConfiguration":
-        return f"KubeletConfiguration {obj.file}:{obj.line}"
+        return f"KubeletConfiguration {obj.origin if obj.cluster is None else obj.name}"
     if obj.kind in CLUSTER_SCOPED:
         return f"{obj.kind} {obj.name}"
     return None if obj.namespace is None else f"{obj.kind} {obj.namespace}/{obj.name}"
@@ -224,10 +250,9 @@ def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[tuple[Skipped
             continue
         if same[0].kind in _MANY_OF_ONE_NAME:
             continue
-        places = ", ".join(f"{obj.file}:{obj.line}" for obj in same)
-        skipped.extend(
-            (Skipped(o.file, o.line, None, f"{identity} is there with different contents: {places}"), o) for o in same
-        )
+        places = ", ".join(obj.origin for obj in same)
+        reason = f"{identity} is there with different contents: {places}"
+        skipped.extend((Skipped(o.file, o.line or None, None, reason, o.cluster), o) for o in same)
     return unique, skipped
 
 
@@ -237,16 +262,15 @@ def without_namespace(objects: Iterable[Object]) -> int:
 
 
 def _skipped(obj: Object, fault: Fault) -> Skipped:
-    place = obj.locator.place((*obj.path, *fault.path))
-    return Skipped(obj.file, place.line, place.column, f"{obj.kind} {obj.name}: {fault.reason}")
+    return obj.skipped(fault.path, f"{obj.kind} {obj.name}: {fault.reason}")
 
 
 def _limit_range(obj: Object) -> LimitRange | Fault:
-    return read_limit_range(obj.data, f"{obj.namespace}/{obj.name}", f"{obj.file}:{obj.line}")
+    return read_limit_range(obj.data, f"{obj.namespace}/{obj.name}", obj.origin)
 
 
 def _quota(obj: Object) -> Quota | Fault:
-    return read_quota(obj.data, f"{obj.namespace}/{obj.name}", f"{obj.file}:{obj.line}")
+    return read_quota(obj.data, f"{obj.namespace}/{obj.name}", obj.origin)
 
 
 def _overhead(obj: Object) -> Amounts | Fault:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from auditor.facts.context import Context
+from auditor.facts.live import runs
 from auditor.kube.admission import Pod
 from auditor.kube.quantity import capped
 from auditor.sidecars.injection import Injection, injections
@@ -45,7 +46,12 @@ NOTHING = Injected()
 
 
 def injected(obj: Object, spec: dict[str, Any], pod: Pod, context: Context) -> Injected:
-    """Return what will be injected into an object's pods, by their own metadata and their Namespace's."""
+    """Return what will be injected into an object's pods, by their own metadata and their Namespace's.
+
+    Pods that run have what they got.
+    """
+    if runs(obj):
+        return NOTHING
     metadata = obj.pod_metadata
     namespace = context.namespaces.get(obj.namespace) if obj.namespace is not None else None
     if not isinstance(metadata, dict):

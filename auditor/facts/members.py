@@ -7,9 +7,8 @@ import msgspec
 from auditor.facts.context import Workload
 from auditor.facts.record import Record
 from auditor.kube.objects import text_or_none
+from auditor.kube.observed import is_finished
 from auditor.sources.model import Object
-
-_FINISHED = frozenset(("Succeeded", "Failed"))
 
 
 class MemberContainer(msgspec.Struct, frozen=True):
@@ -30,9 +29,13 @@ class Member(msgspec.Struct, frozen=True):
     name: str
     file: str
     line: int
+    cluster: str | None
     replicas: int | None
+    """How many pods it makes; in a cluster at least those that are there."""
     max_replicas: int | None
     """With its autoscaler at the upper bound; `replicas` without one."""
+    nodes: tuple[tuple[str, int], ...]
+    """Node to how many of its pods run there, by name; empty when that is not known."""
     request_bytes: int | None
     """Of one pod."""
     limit_bytes: int | None
@@ -60,22 +63,25 @@ class Member(msgspec.Struct, frozen=True):
 
 def member_of(obj: Object, record: Record, targets: frozenset[Workload]) -> Member:
     """Return what a workload adds to sums."""
-    workload, pod = record.workload, record.pod
+    pod = record.pod
     targeted = (obj.namespace, obj.kind, obj.name) in targets
+    replicas, most = _counts(obj, record)
     return Member(
         obj.kind,
         obj.namespace,
         obj.name,
         obj.file,
         obj.line,
-        workload.replicas,
-        workload.replicas if workload.max_replicas is None else workload.max_replicas,
+        obj.cluster,
+        replicas,
+        most,
+        _nodes(obj),
         pod.request_bytes,
         pod.limit_bytes,
         pod.bounded,
         pod.qos_class is not None and not record.problems,
         _owners(obj),
-        _finished(obj),
+        obj.kind == "Pod" and is_finished(obj.data),
         record.quotas,
         pod.pod_level_request_bytes is not None,
         tuple(
@@ -101,10 +107,30 @@ def _owners(obj: Object) -> tuple[str, ...]:
     return ()
 
 
-def _finished(obj: Object) -> bool:
-    status = obj.data.get("status")
-    phase = status.get("phase") if obj.kind == "Pod" and isinstance(status, dict) else None
-    return isinstance(phase, str) and phase in _FINISHED
+_ENDING = frozenset(("Job", "CronJob", "DaemonSet", "Pod"))
+"""Kinds that have no number of pods to come back to: what is there counts."""
+
+
+def _counts(obj: Object, record: Record) -> tuple[int | None, int | None]:
+    """Return how many pods a workload makes, and how many at its autoscaler's upper bound.
+
+    A live one makes those that are there, and those that are still to come; pods with another spec are their own.
+    """
+    wanted, most, live = record.workload.replicas, record.workload.max_replicas, obj.live
+    if live is None:
+        return wanted, wanted if most is None else most
+    if not live.primary or obj.kind in _ENDING:
+        return live.pods_total, live.pods_total
+    there = max(live.pods_total, (wanted or 0) - live.others_total)
+    return there, there if most is None else max(there, most - live.others_total)
+
+
+def _nodes(obj: Object) -> tuple[tuple[str, int], ...]:
+    if obj.live is not None:
+        return obj.live.nodes
+    spec = obj.data.get("spec") if obj.kind == "Pod" else None
+    name = spec.get("nodeName") if isinstance(spec, dict) else None
+    return ((name, 1),) if isinstance(name, str) and name else ()
 
 
 def counted_members(members: Iterable[Member]) -> tuple[Member, ...]:
@@ -136,5 +162,5 @@ def _owner(member: Member, known: Mapping[tuple[str | None, str], Member]) -> Me
 
 
 def by_workload(members: Sequence[Member]) -> Mapping[Workload, Member]:
-    """Return members by namespace, kind and name."""
+    """Return members by namespace, kind and name; of several specs of one workload the last one, which is primary."""
     return {(member.namespace, member.kind, member.name): member for member in members}

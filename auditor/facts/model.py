@@ -102,9 +102,10 @@ class ContainerFacts(msgspec.Struct, frozen=True):
     limit_missing: bool
     """True when there is certainly no memory limit (or one of 0) after admission, neither here nor at pod level."""
     request_from: str | None
-    """Who set the admitted request: `manifest`, `limit`, or `LimitRange team-a/limits`; absent without one."""
+    """Who set the admitted request: `manifest`, `limit`, `LimitRange team-a/limits`, or `admission` when a pod runs
+    with another one than its template gives (an autoscaler, a webhook, a resize); absent without one."""
     limit_from: str | None
-    """Who set the admitted limit: `manifest` or `LimitRange team-a/limits`; absent without one."""
+    """Who set the admitted limit: `manifest`, `LimitRange team-a/limits` or `admission`; absent without one."""
     limit_to_request_ratio: float | None
     """Admitted limit divided by admitted request; absent unless both are above zero."""
     cpu_request_millis: int | None
@@ -161,6 +162,18 @@ class ContainerFacts(msgspec.Struct, frozen=True):
     status."""
     actuated_limit_bytes: int | None
     """The memory limit that the kubelet has put in force; absent without status."""
+    allocated_request_bytes: int | None
+    """The memory request that the kubelet has reserved for it (status.containerStatuses[].allocatedResources); absent
+    without status."""
+    restarts_total: int | None
+    """Its restarts, summed over the pods of the workload; absent when no pod's status is in the input."""
+    oom_killed_pods: int | None
+    """Pods of the workload in which its present or last termination is an OOM kill; absent as above."""
+    used_bytes: int | None
+    """Its largest working set among the pods of the workload now (metrics.k8s.io); absent when that is not there."""
+    injected_by: str | None
+    """Who put it into the pods, when they run it and their template does not have it: `Istio`, or `a webhook` when that
+    is not known; absent for all others."""
 
 
 class VolumeFacts(msgspec.Struct, frozen=True):
@@ -296,6 +309,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     """Sum of their peaks; absent when there are none."""
     resize: str | None
     """The state of an in-place resize that waits, from status: `Infeasible`, `Deferred`; absent without one."""
+    pods_total: int | None
+    """How many pods have this very spec; absent when the input has no pods."""
     windows: bool
     """True for Windows pods (spec.os.name or node selector); cgroup facts are then absent."""
 
@@ -320,10 +335,23 @@ class WorkloadFacts(msgspec.Struct, frozen=True):
     """The upper bound of the autoscaler that scales it; absent without one in the input."""
     history: str
     """Whether its containers have a history: `none` when no history was given, `missing` or `joined`."""
-    file: str
-    """The file as reports show it."""
-    line: int
-    """The line at which the object starts."""
+    file: str | None
+    """The file as reports show it; absent for an object of a cluster."""
+    line: int | None
+    """The line at which the object starts; absent for an object of a cluster."""
+    cluster: str | None
+    """The cluster that it is in; absent for an object of a file."""
+    owner: str | None
+    """The topmost owner above it in the cluster, such as `Prometheus/k8s`; absent when nothing owns it."""
+    running_pods: int | None
+    """Its pods that have not ended, whatever their spec; absent when the input has no pods."""
+    ready_pods: int | None
+    """Those of them that are ready; absent as above."""
+    pending_for_memory: int | None
+    """Those of them that wait because no node has the memory; absent as above."""
+    evicted_pods: int | None
+    """Its pods that were evicted because their node was low on memory, as long as the cluster keeps them; absent as
+    above."""
 
 
 class AdmissionFacts(msgspec.Struct, frozen=True):

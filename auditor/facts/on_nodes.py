@@ -54,12 +54,20 @@ class PossibleNodes(msgspec.Struct, frozen=True):
 NOWHERE = PossibleNodes()
 
 
-def possible_nodes(spec: dict[str, Any], context: Context) -> PossibleNodes:
-    """Return the nodes that a Linux pod may run on, by nodeSelector and nodeName."""
+def possible_nodes(spec: dict[str, Any], context: Context, known: tuple[str, ...] = ()) -> PossibleNodes:
+    """Return the nodes that a Linux pod may run on, by nodeSelector and nodeName.
+
+    `known` are the nodes that its pods run on, where that is known: they decide what is in force, but not where another
+    pod may go, and so not the largest.
+    """
     if not context.groups:
         return NOWHERE
     selector = tuple(sorted(texts(spec, "nodeSelector").items()))
-    return _possible(context, selector, text_or_none(spec.get("nodeName")))
+    found = _possible(context, selector, None if known else text_or_none(spec.get("nodeName")))
+    if not known:
+        return found
+    groups = tuple(group for group in found.groups if not group.names or not set(known).isdisjoint(group.names))
+    return PossibleNodes(groups or found.groups, found.largest_bytes)
 
 
 # Thousands of pods have few different selectors, and looking at thousands of nodes for each would be quadratic.

@@ -14,6 +14,7 @@ from auditor.kube.admission import Event, Pod, says_windows
 from auditor.kube.cgroup import pod_memory_max
 from auditor.kube.humane import format_bytes
 from auditor.kube.objects import Container, Fault, Resources
+from auditor.kube.observed import Observed
 from auditor.kube.paths import Path, value_at
 from auditor.kube.qos import qos_obstacles
 from auditor.kube.quantity import bytes_or_none, capped, show, whole_bytes
@@ -57,6 +58,8 @@ class PodAround(msgspec.Struct, frozen=True):
     history: Mapping[str, ContainerHistory]
     """Container to its history."""
     tmpfs_size_limit_bytes: int | None
+    pods_total: int | None
+    """How many pods have this spec; None when that is not known."""
 
 
 def pod_sums(pod: Pod, some: Sequence[Container], status: PodStatus | None, target: Target) -> PodSums:
@@ -149,6 +152,7 @@ def pod_facts(pod: Pod, spec: dict[str, Any], some: Sequence[Container], sums: P
         undeclared=undeclared[0],
         undeclared_peak_bytes=undeclared[1],
         resize=_resize(around.status),
+        pods_total=around.pods_total,
         windows=pod.windows,
     )
 
@@ -236,8 +240,8 @@ _MAX_INT32 = 2**31 - 1
 _OWN_GROUPS = frozenset(("", "apps", "extensions", "batch"))
 
 
-def workload_facts(obj: Object, spec: dict[str, Any], context: Context) -> WorkloadFacts:
-    """Return the facts of the object that owns the pods."""
+def workload_facts(obj: Object, spec: dict[str, Any], context: Context, seen: Observed | None) -> WorkloadFacts:
+    """Return the facts of the object that owns the pods; `seen` is what was observed of them."""
     key: Workload = (obj.namespace, obj.kind, obj.name)
     scaler = context.scalers.get(key) if context.scalers else None
     return WorkloadFacts(
@@ -249,8 +253,14 @@ def workload_facts(obj: Object, spec: dict[str, Any], context: Context) -> Workl
         min_replicas=scaler.min_replicas if scaler else None,
         max_replicas=scaler.max_replicas if scaler else None,
         history=_joined_history(key, context),
-        file=obj.file,
-        line=obj.line,
+        file=obj.file or None,
+        line=obj.line or None,
+        cluster=obj.cluster,
+        owner=obj.live.owner if obj.live else None,
+        running_pods=seen.pods_total if seen else None,
+        ready_pods=seen.ready_total if seen else None,
+        pending_for_memory=seen.pending_for_memory if seen else None,
+        evicted_pods=seen.evicted if seen else None,
     )
 
 

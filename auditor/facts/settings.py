@@ -1,8 +1,9 @@
 """Facts about objects that are judged by themselves: LimitRanges, kubelet configurations, nodes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from auditor.facts.context import Context
+from auditor.facts.members import Member
 from auditor.facts.record import Subject, WideRecord
 from auditor.facts.wide import KubeletFacts, LimitRangeFacts, NodeFacts
 from auditor.kube.kubelet import (
@@ -15,7 +16,7 @@ from auditor.kube.kubelet import (
 from auditor.kube.kubelet_refusals import config_refusals
 from auditor.kube.limitrange import LimitRange, LimitRangeItem, contradictions
 from auditor.kube.nodes import Node, NodeSettings
-from auditor.kube.quantity import show
+from auditor.kube.quantity import capped, show
 from auditor.kube.versions import Since, Target
 from auditor.sources.model import Object
 
@@ -91,15 +92,41 @@ def _kubelet(config: KubeletConfig, target: Target) -> KubeletFacts:
     )
 
 
-def node_records(context: Context) -> Iterator[tuple[Object, WideRecord]]:
-    """Yield each node."""
+class _Load:
+    """What the pods of one node ask for together."""
+
+    def __init__(self) -> None:
+        self.pods = self.request_bytes = self.limit_bytes = self.unbounded = self.unknown = 0
+
+    def add(self, member: Member, pods: int) -> None:
+        """Add some pods of a workload."""
+        self.pods += pods
+        if not member.known:
+            self.unknown += pods
+            return
+        self.request_bytes += pods * (member.request_bytes or 0)
+        if member.bounded:
+            self.limit_bytes += pods * (member.limit_bytes or 0)
+        else:
+            self.unbounded += pods
+
+
+def node_records(context: Context, members: Sequence[Member]) -> Iterator[tuple[Object, WideRecord]]:
+    """Yield each node, with what runs on it where that is known."""
     settings = {name: group.settings for group in context.groups for name in group.names}
+    loads: dict[str, _Load] = {}
+    for member in members:
+        for name, pods in member.nodes:
+            loads.setdefault(name, _Load()).add(member, pods)
     for held in context.nodes:
-        facts = _node(held.value, settings.get(held.value.name))
+        name = held.value.name
+        # Of a cluster that was read, a node without pods has none; of some files nothing is known of it.
+        load = loads.get(name) or (_Load() if loads and context.complete else None)
+        facts = _node(held.value, settings.get(name), load)
         yield held.object, WideRecord("node", ((Subject("node", "", None, ()), facts),))
 
 
-def _node(node: Node, settings: NodeSettings | None) -> NodeFacts:
+def _node(node: Node, settings: NodeSettings | None, load: _Load | None) -> NodeFacts:
     kernel = None if node.kernel is None else ".".join(map(str, node.kernel))
     eviction = pods = None
     if settings is not None and settings.config is not None and settings.capacity_bytes is not None:
@@ -113,4 +140,9 @@ def _node(node: Node, settings: NodeSettings | None) -> NodeFacts:
         eviction_hard_bytes=eviction,
         pods_max_bytes=pods,
         kernel=kernel,
+        pods_total=load.pods if load else None,
+        request_bytes=capped(load.request_bytes) if load else None,
+        limit_bytes=capped(load.limit_bytes) if load else None,
+        unbounded_pods=load.unbounded if load else None,
+        unknown_pods=load.unknown if load else None,
     )

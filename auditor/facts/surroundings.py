@@ -17,7 +17,7 @@ def wide_records(context: Context, members: Sequence[Member], target: Target) ->
     making = counted_members(members)
     yield from limit_range_records(context)
     yield from kubelet_records(context, target)
-    yield from node_records(context)
+    yield from node_records(context, making)
     yield from quota_records(context, making)
     yield from autoscaler_records(context, by_workload(members))
     yield from namespace_records(context, making)

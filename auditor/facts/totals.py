@@ -56,16 +56,17 @@ def namespace_records(context: Context, members: Sequence[Member]) -> Iterator[t
             or any(key in quota.hard for quota in quotas for key in QUOTA_KEYS),
             request_bytes=total_bytes(some, "request_bytes"),
             limit_bytes=total_bytes(some, "limit_bytes"),
-            complete=context.complete,
+            complete=context.knows_all_of(name),
         )
-        obj = held.object if held else _stand_in("Namespace", name, some[0].file, some[0].line)
+        obj = held.object if held else _stand_in("Namespace", name, some[0])
         yield obj, WideRecord("namespace", ((Subject("namespace", "", None, ()), facts),))
 
 
-def _stand_in(kind: str, name: str, file: str, line: int) -> Object:
-    """Return an object that is not in the input, at a place that is."""
-    locator = KeptPlaces(Place(file, line, 1, line, 1), {}, {})
-    return Object("v1", kind, None, name, {}, file, "", line, (), None, locator)
+def _stand_in(kind: str, name: str, near: Member) -> Object:
+    """Return an object that is not in the input, at the place of one that is."""
+    file, line = near.file, near.line
+    locator = None if near.cluster is not None else KeptPlaces(Place(file, line, 1, line, 1), {}, {})
+    return Object("v1", kind, None, name, {}, file, "", line, (), None, locator, cluster=near.cluster)
 
 
 def quota_records(context: Context, members: Sequence[Member]) -> Iterator[tuple[Object, WideRecord]]:
@@ -130,6 +131,7 @@ def cluster_records(context: Context, members: Sequence[Member]) -> Iterator[tup
         unbounded_pods=capped(sum(m.replicas or 0 for m in members if m.known and not m.bounded)),
         not_counted=not_counted(members),
         quota_bytes=_quota_total(context),
+        without_largest_bytes=capped(sum(known) - max(known)) if complete else None,
         complete=context.complete,
     )
     yield first, WideRecord("cluster", ((Subject("cluster", "", None, ()), facts),))

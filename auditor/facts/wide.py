@@ -169,6 +169,16 @@ class NodeFacts(msgspec.Struct, frozen=True):
     """memory.max of the cgroup of all pods (kubepods): capacity without reservations; absent as above."""
     kernel: str | None
     """The kernel's version, such as `6.1`; absent when not there."""
+    pods_total: int | None
+    """Pods of the input that run on it; absent when the input does not say where pods run."""
+    request_bytes: int | None
+    """Sum of the effective requests of those pods; absent as above."""
+    limit_bytes: int | None
+    """Sum of the effective limits of those of them that have a memory.max; absent as above."""
+    unbounded_pods: int | None
+    """Those of them without a memory.max, which are in no sum of limits; absent as above."""
+    unknown_pods: int | None
+    """Those of them whose amounts could not be read, which are in no sum; absent as above."""
 
 
 class ClusterFacts(msgspec.Struct, frozen=True):
@@ -190,5 +200,7 @@ class ClusterFacts(msgspec.Struct, frozen=True):
     """Workloads whose pods or replicas are not known."""
     quota_bytes: int
     """Sum of the memory quotas' hard bounds, of each namespace its smallest; zero without quotas."""
+    without_largest_bytes: int | None
+    """Sum of the allocatable memory of all nodes but the largest; absent as `allocatable_bytes`."""
     complete: bool
     """True when the input is said to be the whole cluster (`--complete`)."""

@@ -199,10 +199,16 @@ def actuated(container: Container, status: PodStatus | None, key: str = "memory"
     if entry is not None and entry.resources is not None:
         return (entry.resources.requests or {}).get(key), (entry.resources.limits or {}).get(key)
     known = status is None or not status.infeasible
-    allocated = container.requests if known else {}
+    requests = container.requests if known else {}
     if entry is not None and entry.allocated is not None:
-        allocated = entry.allocated
-    return allocated.get(key), container.limits.get(key) if known else None
+        requests = entry.allocated
+    return requests.get(key), container.limits.get(key) if known else None
+
+
+def allocated(container: Container, status: PodStatus, key: str = "memory") -> int | None:
+    """Return the request that the node has admitted for a container, in thousandths; None where that is not told."""
+    entry = status.containers.get(container.name)
+    return None if entry is None or entry.allocated is None else entry.allocated.get(key)
 
 
 def in_force(containers: Sequence[Container], status: PodStatus) -> tuple[Container, ...]:

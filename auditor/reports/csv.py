@@ -57,7 +57,7 @@ def _row(finding: Finding) -> tuple[Cell, ...]:
         finding.policy,
         finding.severity,
         status(finding),
-        None,  # cluster: manifests have none
+        finding.cluster,
         workload.namespace,
         workload.kind,
         workload.name,

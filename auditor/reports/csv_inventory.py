@@ -44,7 +44,7 @@ def render(records: Iterable[Record]) -> str:
 def _row(record: Record, container: ContainerFacts) -> tuple[Cell, ...]:
     workload, pod, heap = record.workload, record.pod, container.heap
     return (
-        None,  # cluster: manifests have none
+        workload.cluster,
         workload.namespace,
         workload.kind,
         workload.name,

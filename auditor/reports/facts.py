@@ -49,9 +49,11 @@ class RecordLine(msgspec.Struct, frozen=True):
 class SkippedPart(msgspec.Struct, frozen=True):
     """An input that could not be judged."""
 
-    file: str
+    file: str | None
+    """None for a part of a cluster."""
     line: int | None
     reason: str
+    cluster: str | None
 
 
 class SkippedLine(msgspec.Struct, frozen=True):
@@ -64,7 +66,8 @@ class SkippedLine(msgspec.Struct, frozen=True):
 def render_json(records: Iterable[Record], skipped: Iterable[Skipped]) -> str:
     """Return JSON Lines: a line for each workload in input order, then one for each skipped input."""
     lines = [encode_json(_line(record)) for record in records]
-    lines += [encode_json(SkippedLine(VERSION, SkippedPart(item.file, item.line, item.reason))) for item in skipped]
+    parts = (SkippedPart(item.file or None, item.line, item.reason, item.cluster) for item in skipped)
+    lines += [encode_json(SkippedLine(VERSION, part)) for part in parts]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -97,7 +100,8 @@ def render_table(records: Iterable[Record], skipped: Iterable[Skipped]) -> str:
 def _block(record: Record) -> list[str]:
     workload, pod = record.workload, record.pod
     ref = WorkloadRef(workload.api_version, workload.kind, workload.namespace, workload.name)
-    title = f"{workload.file}:{workload.line}: {workload_words(ref)} ({workload.api_version}){_replicas(workload)}"
+    where = f"{workload.file}:{workload.line}" if workload.cluster is None else f"cluster {workload.cluster}"
+    title = f"{where}: {workload_words(ref)} ({workload.api_version}){_replicas(workload)}"
     lines = [plain(title)]
     lines.append(f"  pod: {_pod(pod)}")
     lines += _columns(_CONTAINER_COLUMNS, [_container(item, pod) for item in record.containers])
@@ -115,6 +119,8 @@ def _replicas(workload: WorkloadFacts) -> str:
     words = "" if workload.replicas is None else f", {counted(workload.replicas, 'replica')}"
     if workload.max_replicas is not None:
         words += f", scaled from {workload.min_replicas} to {workload.max_replicas}"
+    if workload.running_pods is not None and workload.cluster is not None:
+        words += f", {counted(workload.running_pods, 'pod')} there"
     return words
 
 

@@ -6,6 +6,7 @@ from auditor.reports.text import (
     counted,
     judged,
     plain,
+    skipped_where,
     subject_words,
     verdict,
     with_status,
@@ -56,10 +57,12 @@ def _command(finding: Finding) -> str:
 
 
 def _skipped(item: Skipped) -> str:
-    properties = [f"file={_property(item.file)}"] if item.file != "-" else []
+    properties = [f"file={_property(item.file)}"] if item.file not in ("", "-") else []
     properties += [f"line={item.line}"] if item.line is not None and properties else []
     properties += [f"col={item.column}"] if item.column is not None and item.line is not None and properties else []
-    return _write("error", [*properties, f"title={_property('not judged')}"], f"{item.file}: {item.reason}")
+    return _write(
+        "error", [*properties, f"title={_property('not judged')}"], f"{item.file or skipped_where(item)}: {item.reason}"
+    )
 
 
 def _span(place: Place | None) -> list[str]:

@@ -93,15 +93,17 @@ class FindingEntry(msgspec.Struct, frozen=True):
     waived: Waiver | None
     baseline: Annotated[Literal["new", "unchanged"] | None, Meta(description="null without a baseline.")]
     fix: list[dict[str, Any]] | None
+    cluster: Annotated[str | None, Meta(description="The cluster of a live object; null for an object of a file.")]
 
 
 class SkippedEntry(msgspec.Struct, frozen=True):
     """An input, or a part of one, that could not be judged."""
 
-    file: str
+    file: Annotated[str | None, Meta(description="null for a part of a cluster.")]
     line: _Number | None
     column: _Number | None
     reason: str
+    cluster: Annotated[str | None, Meta(description="The cluster that was not read whole; null for a file.")]
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -133,7 +135,10 @@ def render(report: Report) -> str:
             counts.skipped,
         ),
         findings=tuple(_finding(finding) for finding in report.findings),
-        skipped=tuple(SkippedEntry(item.file, item.line, item.column, item.reason) for item in report.skipped),
+        skipped=tuple(
+            SkippedEntry(item.file or None, item.line, item.column, item.reason, item.cluster)
+            for item in report.skipped
+        ),
         notes=report.notes,
     )
     return encode_json(document, indent=2) + "\n"
@@ -177,6 +182,7 @@ def _finding(finding: Finding) -> FindingEntry:
         waived=Waiver(waived.reason, waived.expires, waived.by) if waived else None,
         baseline=finding.baseline,  # type: ignore[arg-type]
         fix=list(finding.fix) if finding.fix is not None else None,
+        cluster=finding.cluster,
     )
 
 

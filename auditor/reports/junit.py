@@ -4,16 +4,17 @@ from collections.abc import Iterable
 from html import escape  # not xml.sax.saxutils: that takes 20 ms to import and escapes the same five characters
 
 from auditor.findings import Finding, Report, Skipped
-from auditor.reports.layout import NO_FILE
 from auditor.reports.text import (
     LEVELS,
     TOOL_NAME,
-    place_words,
+    group_words,
     plain,
+    skipped_where,
     status,
     subject_words,
     verdict,
     waiver_words,
+    where_words,
     workload_words,
 )
 
@@ -39,9 +40,9 @@ _Case = tuple[str, list[str]]
 def _suites(report: Report) -> dict[str, list[_Case]]:
     suites: dict[str, list[_Case]] = {}
     for finding in report.findings:
-        suites.setdefault(finding.place.file if finding.place else NO_FILE, []).append(_finding_case(finding))
+        suites.setdefault(group_words(finding), []).append(_finding_case(finding))
     for item in report.skipped:
-        suites.setdefault(item.file, []).append(_skipped_case(item))
+        suites.setdefault(item.file or skipped_where(item), []).append(_skipped_case(item))
     if not suites:
         name = f"<testcase classname={_attribute(TOOL_NAME)} name={_attribute(verdict(report))}/>"
         suites[TOOL_NAME] = [("passed", [name])]
@@ -65,7 +66,7 @@ def _counts(cases: list[_Case]) -> str:
 
 def _finding_case(finding: Finding) -> _Case:
     place = finding.place
-    where = place_words(place.file, place.line, place.column) if place else finding.path
+    where = where_words(finding)
     words = f"{where}: {finding.severity}: {finding.message} ({finding.path})"
     open_tag = _case_tag(
         workload_words(finding.workload),
@@ -84,8 +85,8 @@ def _finding_case(finding: Finding) -> _Case:
 
 
 def _skipped_case(item: Skipped) -> _Case:
-    where = place_words(item.file, item.line, item.column)
-    open_tag = _case_tag("not judged", where, item.file, item.line)
+    where = skipped_where(item)
+    open_tag = _case_tag("not judged", where, item.file or None, item.line)
     tag = f"<error type={_attribute('not judged')} message={_attribute(item.reason)}>"
     return "error", [open_tag, f"  {tag}{_text(f'{where}: {item.reason}')}</error>", "</testcase>"]
 

@@ -1,19 +1,16 @@
 """How the table and the plain text order and word an audit; the two differ in width, colour and line form only."""
 
 from auditor.findings import Finding, Report, WorkloadRef, severity_rank
-from auditor.reports.text import counted, plain, skipped_words, with_status
-
-NO_FILE = "(no file)"
+from auditor.reports.text import counted, group_words, plain, skipped_words, with_status
 
 Groups = dict[str, dict[WorkloadRef, list[Finding]]]
 
 
 def by_file_and_workload(findings: list[Finding]) -> Groups:
-    """Return the findings by file, then workload, in their order."""
+    """Return the findings by file or cluster, then workload, in their order."""
     groups: Groups = {}
     for finding in findings:
-        file = finding.place.file if finding.place else NO_FILE
-        groups.setdefault(file, {}).setdefault(finding.workload, []).append(finding)
+        groups.setdefault(group_words(finding), {}).setdefault(finding.workload, []).append(finding)
     return groups
 
 

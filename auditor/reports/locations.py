@@ -71,7 +71,7 @@ def _physical(place: Place, artifacts: dict[str, dict[str, Any]]) -> dict[str, A
 def _logical(finding: Finding) -> list[dict[str, Any]]:
     """Return the workload, and the container or volume in it when the finding is about one."""
     ref = finding.workload
-    whole = plain("/".join(part for part in (ref.namespace, ref.kind, ref.name) if part))
+    whole = plain("/".join(part for part in (finding.cluster, ref.namespace, ref.kind, ref.name) if part))
     found = [{"name": plain(ref.name), "fullyQualifiedName": whole, "kind": "resource"}]
     if finding.subject_type in ("container", "volume"):
         name = plain(finding.subject)

@@ -7,10 +7,11 @@ from auditor.reports.text import (
     counted,
     encodable,
     judged,
-    place_words,
     plain,
+    skipped_where,
     subject_words,
     verdict,
+    where_words,
     with_status,
     without_commands,
     workload_words,
@@ -98,7 +99,7 @@ def _table(page: _Page, title: str, header: tuple[str, ...], rows: list[str]) ->
 
 
 def _skipped(report: Report) -> list[str]:
-    items = [f"{escaped(place_words(s.file, s.line, s.column))}: {escaped(s.reason)}" for s in report.skipped]
+    items = [f"{escaped(skipped_where(item))}: {escaped(item.reason)}" for item in report.skipped]
     if len(items) > _MAX_SKIPPED:
         more = len(items) - _MAX_SKIPPED
         items = [*items[:_MAX_SKIPPED], f"and {more} more"]
@@ -132,5 +133,4 @@ def _waived_row(finding: Finding) -> str:
 
 
 def _place(finding: Finding) -> str:
-    place = finding.place
-    return place_words(place.file, place.line, place.column) if place else ""
+    return where_words(finding) if finding.place or finding.cluster else ""

@@ -8,6 +8,7 @@ from auditor.reports.text import (
     subject_words,
     verdict,
     waiver_words,
+    where_words,
     with_status,
     without_commands,
     workload_words,
@@ -41,8 +42,12 @@ def _findings(findings: list[Finding]) -> list[str]:
 
 
 def _line(finding: Finding) -> str:
-    place = finding.place
-    where = f"{place.file}:{place.line}:{place.column}" if place else workload_words(finding.workload)
+    where = where_words(finding) if finding.place else _object_words(finding)
     waiver = waiver_words(finding)
     text = f"{where}: {finding.severity}: {subject_words(finding)}: {finding.message} [{finding.policy}]"
     return plain(f"{text} ({waiver})" if waiver else text)
+
+
+def _object_words(finding: Finding) -> str:
+    words = workload_words(finding.workload)
+    return words if finding.cluster is None else f"{finding.cluster}: {words}"

@@ -166,6 +166,8 @@ def _notification(name: str, level: str, text: str) -> dict[str, Any]:
 
 
 def _skipped(item: Skipped) -> dict[str, Any]:
+    if item.cluster is not None:
+        return _notification("input-skipped", "error", _message(f"cluster {item.cluster}: {item.reason}"))
     physical: dict[str, Any] = {"artifactLocation": artifact(item.file)}
     if item.line is not None:
         physical["region"] = {"startLine": item.line}

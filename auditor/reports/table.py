@@ -91,7 +91,8 @@ def _rows(finding: Finding, place_width: int, pen: _Pen) -> list[str]:
     severity = pen.style("dim" if finding.waived else finding.severity, finding.severity)
     head = f"    {pad(_place(finding), place_width)}  {severity}"
     message = wrap(_words(finding.message), room)
-    details = wrap(_words(f"{subject_words(finding)} · {finding.policy}"), room)
+    at = f" · {finding.path}" if finding.cluster is not None and finding.path else ""
+    details = wrap(_words(f"{subject_words(finding)} · {finding.policy}{at}"), room)
     details += wrap(_words(waiver_words(finding)), room) if finding.waived else []
     if beside:
         first, *message = message

@@ -146,9 +146,31 @@ def place_words(file: str, line: int | None, column: int | None) -> str:
     return ":".join(str(part) for part in (file, line, column) if part is not None)
 
 
+NO_FILE = "(no file)"
+
+
+def group_words(finding: Finding) -> str:
+    """Return the file that a finding is in, or its cluster: `cluster prod`."""
+    if finding.cluster is not None:
+        return f"cluster {finding.cluster}"
+    return finding.place.file if finding.place else NO_FILE
+
+
+def where_words(finding: Finding) -> str:
+    """Where a finding is: `file:line:column`, or the cluster and the path in its object."""
+    if finding.place is not None:
+        return place_words(finding.place.file, finding.place.line, finding.place.column)
+    return finding.path if finding.cluster is None else f"{group_words(finding)}: {finding.path}"
+
+
+def skipped_where(item: Skipped) -> str:
+    """Where an input is that could not be judged: `file:line:column`, or `cluster prod`."""
+    return place_words(item.file, item.line, item.column) if item.cluster is None else f"cluster {item.cluster}"
+
+
 def skipped_words(item: Skipped) -> str:
     """Where and why an input could not be judged, on one line."""
-    return f"{plain(place_words(item.file, item.line, item.column))}: {plain(item.reason)}"
+    return f"{plain(skipped_where(item))}: {plain(item.reason)}"
 
 
 def bytes_words(value: int | None) -> str:

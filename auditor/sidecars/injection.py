@@ -51,6 +51,21 @@ _SWITCHES = frozenset(
 """Without one of these labels and annotations nothing is injected."""
 
 
+_INJECTED = {
+    **dict.fromkeys(("istio-proxy", "istio-init", "istio-validation", "enable-core-dump"), "Istio"),
+    **dict.fromkeys(("linkerd-proxy", "linkerd-init", "linkerd-network-validator"), "Linkerd"),
+    **dict.fromkeys(("vault-agent", "vault-agent-init"), "Vault"),
+    **dict.fromkeys(("consul-dataplane", "consul-connect-inject-init"), "Consul"),
+    "daprd": "Dapr",
+    "otc-container": "OpenTelemetry",
+}
+
+
+def injector_of(container_name: str) -> str | None:
+    """Return the injector that gives its containers such a name, None when none is known."""
+    return _INJECTED.get(container_name)
+
+
 class Injection(msgspec.Struct, frozen=True):
     """One container that an injector will add to a pod."""
 

@@ -59,9 +59,7 @@ def gather(
         if obj.pod_path is None:
             continue
         record = build_record(obj, context, target, options)
-        for problem in record.problems:
-            place = obj.locator.place((*obj.path, *problem.path))
-            skipped.append(Skipped(obj.file, place.line, place.column, f"{obj.kind}/{obj.name}: {problem.reason}"))
+        skipped.extend(obj.skipped(p.path, f"{obj.kind}/{obj.name}: {p.reason}") for p in record.problems)
         by_memory = (obj.namespace, obj.kind, obj.name) in scaled
         known = window.rows.get((obj.namespace, obj.kind, obj.name), {})
         for container in record.containers:

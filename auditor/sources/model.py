@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from auditor.findings import Place, Skipped
-from auditor.kube.paths import Path, value_at
+from auditor.kube.observed import Observed
+from auditor.kube.paths import Path, path_text, value_at
 
 
 class Locator(Protocol):
@@ -30,6 +31,31 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """What a cluster tells about pods that run, or would: those of one workload that have one spec.
+
+    The object's `data` then holds their spec in the place of its template's.
+    """
+
+    pods_total: int
+    """How many pods have this spec; 0 for a template that has no pod."""
+    nodes: tuple[tuple[str, int], ...]
+    """Node to how many of them it has, by name."""
+    observed: Observed
+    """Of all pods of the workload."""
+    template: dict[str, Any] | None
+    """The pod spec in the workload's own template; None for a pod alone, or when it is not known."""
+    status: dict[str, Any] | None
+    """The status of one of these pods; what it says about resizes holds for all of them."""
+    owner: str | None
+    """The topmost owner above the workload, such as `Prometheus/k8s`; None when nothing owns it."""
+    others_total: int = 0
+    """Pods of the workload with another spec, which are another object."""
+    primary: bool = True
+    """Whether this object stands for the workload: the spec of most of its pods."""
+
+
+@dataclass(frozen=True, slots=True)
 class Object:
     """One Kubernetes object with its origin.
 
@@ -44,26 +70,66 @@ class Object:
     """metadata.name, else metadata.generateName, else empty."""
     data: dict[str, Any]
     file: str
-    """As reports show it."""
+    """As reports show it; empty for an object of a cluster."""
     identity_folder: str
     """The PATH argument's own relative folder of the file, `` for its top; part of fingerprints. The file's name is
     not."""
     line: int
-    """Where the object starts, 1-based."""
+    """Where the object starts, 1-based; 0 for an object of a cluster."""
     path: Path
     """The path of this object in its document: () or ("items", 3) inside a list."""
     pod_path: Path | None
     """The path of the pod spec below the object: ("spec", "template", "spec"); None when it owns no pods."""
-    locator: Locator = field(repr=False, compare=False)
-    """Places for paths from the document's root: prefix with `path`."""
+    locator: Locator | None = field(repr=False, compare=False)
+    """Places for paths from the document's root: prefix with `path`; None for an object of a cluster."""
     comments: tuple[Comment, ...] = ()
     """The waiver comments of the whole file."""
+    cluster: str | None = None
+    """The cluster that it is in; None for an object of a file."""
+    live: Live | None = None
+    """What runs of it; None for an object of a file."""
 
     @property
     def pod_metadata(self) -> Any:
         """The metadata of the pod template, or of the Pod itself; None where there is none."""
         holder = value_at(self.data, (self.pod_path or ())[:-1])
         return holder.get("metadata") if isinstance(holder, dict) else None
+
+    @property
+    def origin(self) -> str:
+        """Where it is, for people: `app.yaml:12`, or `cluster prod`."""
+        return f"{self.file}:{self.line}" if self.cluster is None else f"cluster {self.cluster}"
+
+    def place(self, path: Path = ()) -> Place | None:
+        """Return the place of the key at a path below this object, None for an object of a cluster."""
+        return None if self.locator is None else self.locator.place((*self.path, *path))
+
+    def skipped(self, path: Path, reason: str) -> Skipped:
+        """Return that a part of this object could not be judged."""
+        place = self.place(path)
+        line, column = (place.line, place.column) if place else (None, None)
+        return Skipped(self.file, line, column, reason, self.cluster)
+
+    def path_text(self, path: Path) -> str:
+        """Return a path below this object as reports show it.
+
+        What runs may hold containers that the template does not: they are told by name, and the others by their place
+        in the template, which is what people edit.
+        """
+        start = len(self.pod_path or ())
+        template = self.live.template if self.live is not None else None
+        if template is None or len(path) < start + 2 or path[:start] != self.pod_path:
+            return path_text(path)
+        head, (key, index), rest = path[:start], path[start : start + 2], path[start + 2 :]
+        name = value_at(self.data, (*head, key, index, "name"))
+        items = template.get(str(key))
+        if not isinstance(index, int) or not isinstance(name, str):
+            return path_text(path)
+        for number, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, dict) and item.get("name") == name:
+                return path_text((*head, key, number, *rest))
+        below = path_text(rest)
+        return f"{path_text((*head, key))}[{name}]{'.' if below and below[0] != '[' else ''}{below}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from auditor.findings import Place
 from auditor.kube.paths import Path
-from auditor.sources.model import Object
+from auditor.sources.model import Locator, Object
 
 _MAX_PATHS = 2_000
 """An object with more keys keeps the places of the first ones; the others are told at their nearest parent."""
@@ -33,21 +33,24 @@ class KeptPlaces:
 
 def with_kept_places(obj: Object, keys: tuple[str, ...]) -> Object:
     """Return the object with the places of what it holds below some of its keys, and without its text."""
+    locator = obj.locator
+    if locator is None:
+        return obj
     places: dict[Path, Place] = {}
     aliases: dict[Path, Place] = {}
     for key in keys:
         if key in obj.data and len(places) < _MAX_PATHS:
-            _keep(obj.data[key], (*obj.path, key), obj, places, aliases)
-    return replace(obj, locator=KeptPlaces(obj.locator.place(obj.path), places, aliases))
+            _keep(obj.data[key], (*obj.path, key), locator, places, aliases)
+    return replace(obj, locator=KeptPlaces(locator.place(obj.path), places, aliases))
 
 
-def _keep(value: Any, path: Path, obj: Object, places: dict[Path, Place], aliases: dict[Path, Place]) -> None:
-    places[path] = obj.locator.place(path)
-    alias = obj.locator.alias_place(path)
+def _keep(value: Any, path: Path, locator: Locator, places: dict[Path, Place], aliases: dict[Path, Place]) -> None:
+    places[path] = locator.place(path)
+    alias = locator.alias_place(path)
     if alias is not None:
         aliases[path] = alias
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, child in children:
         if len(places) >= _MAX_PATHS:
             return
-        _keep(child, (*path, step), obj, places, aliases)
+        _keep(child, (*path, step), locator, places, aliases)

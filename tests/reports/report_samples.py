@@ -206,7 +206,7 @@ def record(**workload: Any) -> Record:
         indistinguishable=(),
         windows=False,
     )
-    owner = {
+    owner = dict.fromkeys(WorkloadFacts.__struct_fields__) | {
         "api_version": "apps/v1",
         "kind": "Deployment",
         "namespace": "team-a",

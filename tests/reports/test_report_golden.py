@@ -123,5 +123,10 @@ def test_facts_have_every_key_and_a_line_for_each_record_and_skipped_input() -> 
     assert first["containers"][0].keys() == first["containers"][1].keys()
     assert skipped == {
         "version": 1,
-        "skipped": {"file": "chart/Chart.yaml", "line": None, "reason": "a Helm chart that is not rendered"},
+        "skipped": {
+            "file": "chart/Chart.yaml",
+            "line": None,
+            "reason": "a Helm chart that is not rendered",
+            "cluster": None,
+        },
     }

@@ -58,8 +58,8 @@ def _pod(item: Object, samples: Samples, clock: Clock) -> None:
     if window:
         samples.hint_seconds = window
     for index, container in enumerate(containers):
-        path = (*item.path, "containers", index)
-        line = item.locator.place(path).line - item.locator.place(item.path).line + item.line
+        place, start = item.place(("containers", index)), item.place()
+        line = place.line - start.line + item.line if place and start else item.line
         _container(line, item, container, (samples, time_ms))
 
 
