@@ -1,5 +1,6 @@
 """What a source yields: Kubernetes objects that know their place, and inputs that could not be judged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -88,6 +89,8 @@ class Object:
     """The cluster that it is in; None for an object of a file."""
     live: Live | None = None
     """What runs of it; None for an object of a file."""
+    template: str | None = None
+    """The file that it was rendered from, as reports show it; None for an object that was not rendered."""
 
     @property
     def pod_metadata(self) -> Any:
@@ -107,8 +110,9 @@ class Object:
     def skipped(self, path: Path, reason: str) -> Skipped:
         """Return that a part of this object could not be judged."""
         place = self.place(path)
-        line, column = (place.line, place.column) if place else (None, None)
-        return Skipped(self.file, line, column, reason, self.cluster)
+        if place is None:
+            return Skipped(self.file, None, None, reason, self.cluster)
+        return Skipped(place.file, place.line, place.column, reason, self.cluster)
 
     def path_text(self, path: Path) -> str:
         """Return a path below this object as reports show it.
@@ -155,6 +159,36 @@ class InputFile:
     """Which PATH argument it came from, by position: each is one cluster."""
     size_bytes: int
     content: bytes | None = None
+    rendered: "RenderedFrom | None" = None
+    """Where the content came from, when a tool rendered it; None for what is read as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFrom:
+    """What a rendered text came from: places that exist, since its own lines are nobody's; picklable."""
+
+    template: str
+    """The file that gave it, as reports show it."""
+    place: Place
+    """What stands for all of it: the template, else the chart, else the archive that holds them."""
+    starts: tuple[int, ...] = ()
+    """The line of the text in which each of its documents begins."""
+    places: tuple[Mapping[Path, Place], ...] = ()
+    """For each of them, the key in the repository that was shown to decide what stands at a path; `()` is the document
+    itself."""
+    namespace: str | None = None
+    """For objects that name none; None leaves it to the option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chart, or a kustomization file, among the inputs."""
+
+    path: str
+    """To open."""
+    shown: str
+    identity_folder: str
+    root: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +198,12 @@ class Discovery:
     files: tuple[InputFile, ...]
     """In order of the arguments, then of their names; each file once."""
     skipped: tuple[Skipped, ...]
-    """What can't be read: no permission, a chart that is not rendered ..."""
+    """What cannot be read: no permission, a link that leads nowhere ..."""
     notes: tuple[str, ...]
     """Files left out on purpose: kustomize patches, links that leave the tree."""
+    charts: tuple[Found, ...] = ()
+    """Folders with a Chart.yaml, of which nothing is in `files`, and archives that may be charts."""
+    kustomizations: tuple[Found, ...] = ()
+    """Files that are kustomizations by their names."""
+    inherits: Mapping[int, int] = field(default_factory=dict)
+    """Clusters beyond those of the PATH arguments to the one whose context is theirs too: overlays, environments."""

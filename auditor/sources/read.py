@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.findings import Skipped
@@ -14,6 +14,7 @@ from auditor.sources.lines import Lines
 from auditor.sources.model import FileResult, InputFile, Locator, Object
 from auditor.sources.objects import Origin, objects_of
 from auditor.sources.rapid import quiet, unusual
+from auditor.sources.rendered import as_rendered
 
 MAX_FILE_BYTES = 64 * 2**20
 """A larger file is not read."""
@@ -59,7 +60,10 @@ def read_file(file: InputFile, options: ReadOptions = _DEFAULTS) -> FileResult:
     content = _load(file)
     if isinstance(content, Skipped):
         return FileResult((), (content,), 0)
-    return read_bytes(content, file.shown, options, file.identity_folder)
+    if file.rendered is None:
+        return read_bytes(content, file.shown, options, file.identity_folder)
+    options = replace(options, namespace=file.rendered.namespace or options.namespace)
+    return as_rendered(read_bytes(content, file.shown, options, file.identity_folder), file.rendered)
 
 
 def _load(file: InputFile) -> bytes | Skipped:
@@ -111,9 +115,9 @@ def read_bytes(
     return FileResult(tuple(objects), tuple(skipped), foreign)
 
 
-def plain_documents(content: bytes) -> list[tuple[Any, Locator]]:
+def plain_documents(content: bytes, shown: str = "-") -> list[tuple[Any, Locator]]:
     """Return the data of the documents that can be read; the others are left out."""
-    lines = Lines(content, "-")
+    lines = Lines(content, shown)
     if _unreadable(content, lines) is not None:
         return []
     found = []
