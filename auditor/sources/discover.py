@@ -19,12 +19,15 @@ class SourceError(Exception):
     """A PATH argument that does not exist."""
 
 
-def discover(paths: Sequence[str], exclude: Sequence[str] = (), stdin: bytes | None = None) -> Discovery:
+def discover(
+    paths: Sequence[str], exclude: Sequence[str] = (), stdin: bytes | None = None, *, base: str | None = None
+) -> Discovery:
     """Return the files of the arguments: files as they are named, folders recursively, `-` as the given bytes.
 
-    Raises SourceError for an argument that does not exist.
+    Reports show them relative to `base`, the working folder by default. Raises SourceError for an argument that does not
+    exist.
     """
-    finder = _Finder(exclude)
+    finder = _Finder(exclude, os.getcwd() if base is None else base)  # noqa: PTH109 - a string is what is compared
     for root, path in enumerate(paths):
         if path == "-":
             finder.add_stdin(root, stdin or b"")
@@ -34,9 +37,9 @@ def discover(paths: Sequence[str], exclude: Sequence[str] = (), stdin: bytes | N
 
 
 class _Finder:
-    def __init__(self, exclude: Sequence[str]) -> None:
+    def __init__(self, exclude: Sequence[str], base: str) -> None:
         self._excluded = _excluder(exclude)
-        self._base = os.getcwd()  # noqa: PTH109 - a string is what is compared
+        self._base = base
         self._seen: set[str] = set()
         self._files: list[InputFile] = []
         self._skipped: list[Skipped] = []
