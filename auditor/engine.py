@@ -6,7 +6,7 @@ Pure: no clock, no network, no printing, no files. `judge_objects` works on one 
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,7 +17,18 @@ from auditor.facts.context import Context, is_context
 from auditor.facts.members import Member, member_of
 from auditor.facts.record import Record, Subject, WideRecord
 from auditor.facts.surroundings import wide_records
-from auditor.findings import SEVERITIES, Finding, Place, Report, Rule, Skipped, Summary, WorkloadRef, severity_rank
+from auditor.findings import (
+    SEVERITIES,
+    Edit,
+    Finding,
+    Place,
+    Report,
+    Rule,
+    Skipped,
+    Summary,
+    WorkloadRef,
+    severity_rank,
+)
 from auditor.identity import fingerprint
 from auditor.kube.paths import Path, parse_path
 from auditor.kube.versions import Target
@@ -175,9 +186,13 @@ class Judge:
                 findings.append(_finding(obj, told, self._fix(obj, record, told), _injected(record, told.subject)))
         return findings, [_not_judged(obj, answer) for answer in failed]
 
-    def _fix(self, obj: Object, record: Record | WideRecord, verdict: Verdict) -> tuple[dict[str, Any], ...] | None:
-        """Return what to write instead, for a finding about the use of a container whose history is enough."""
-        if self._plan.sizing is None or verdict.policy.subject != _USAGE or isinstance(record, WideRecord):
+    def _fix(self, obj: Object, record: Record | WideRecord, verdict: Verdict) -> tuple[Edit, ...] | None:
+        """Return what the policy says to change; of a finding about use, what the container's history argues for."""
+        if verdict.edits:
+            return verdict.edits
+        rule = verdict.policy.fix
+        by_history = verdict.policy.subject == _USAGE or (rule is not None and rule.history)
+        if self._plan.sizing is None or not by_history or isinstance(record, WideRecord):
             return None
         if self._fixer is None:
             from auditor.sizing.fixer import Fixer
@@ -258,7 +273,7 @@ def _injected(record: Record | WideRecord, subject: Subject) -> str:
     return f" (not in the template: injected by {by})" if by else ""
 
 
-def _finding(obj: Object, verdict: Verdict, fix: tuple[dict[str, Any], ...] | None, besides: str) -> Finding:
+def _finding(obj: Object, verdict: Verdict, fix: tuple[Edit, ...] | None, besides: str) -> Finding:
     subject = verdict.subject
     path = (*subject.path, *parse_path(verdict.at))
     place, related = _places(obj, path)

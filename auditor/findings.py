@@ -3,7 +3,7 @@
 These are the values that every report format reads. Nothing here computes, reads or prints.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -47,6 +47,31 @@ class Waived(msgspec.Struct, frozen=True):
     """Which waiver: `annotation`, `comment FILE:LINE` or `FILE:LINE` of a waiver file."""
 
 
+class Edit(msgspec.Struct, frozen=True):
+    """One step of a fix: what to change in an object, whatever text it came from."""
+
+    op: Literal["set", "rename", "remove"]
+    path: tuple[str | int, ...]
+    """In the object. Of `set` a path that need not exist: parents that are missing are made."""
+    value: str = ""
+    """The text to write, of `rename` the new key; empty for `remove`."""
+    argued: bool = False
+    """Whether history argues for it: by rules of its own that lower nothing without a week."""
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """Whole lines of a file and what to write instead of them."""
+
+    file: str
+    """As reports show it."""
+    line: int
+    """The first line that is replaced, 1-based."""
+    end_line: int
+    """The last one; never before the first."""
+    text: str
+    """The new lines, with their line breaks; without one where the file ends without one."""
+
+
 class Finding(msgspec.Struct, frozen=True):
     """A policy's verdict about one subject at one place, with the numbers that led to it."""
 
@@ -80,7 +105,10 @@ class Finding(msgspec.Struct, frozen=True):
     waived: Waived | None = None
     baseline: str | None = None
     """`new` or `unchanged` when a baseline was given, else None."""
-    fix: tuple[dict[str, Any], ...] | None = None
+    fix: tuple[Edit, ...] | None = None
+    """What the policy, or history, says to change; None when neither does."""
+    replacements: tuple[Replacement, ...] | None = None
+    """The fix as text, where it was asked for, can be written, takes the finding away and makes no other fire."""
     cluster: str | None = None
     """The cluster that the object is in; None for an object of a file."""
 

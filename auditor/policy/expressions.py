@@ -43,16 +43,28 @@ def faults_of(policy: Policy, scope: Scope) -> Iterator[ExpressionFault]:
         if text is not None:
             yield from _faults((key,), text, policy, scope, asked, ("int",))
     for key in ("message", "at"):
-        text = getattr(policy, key)
-        try:
-            holes = [part for part in parse_template(text) if isinstance(part, Hole)]
-        except TemplateError as error:
-            yield ExpressionFault((key,), str(error), text, 0)
-            continue
-        for hole in holes:
-            # An optional fact inside `has(x) ? x : y` is asked for in the hole itself.
-            known = asked | set(_HAS.findall(hole.text))
-            yield from _faults((key,), hole.text, policy, scope, known, _kinds(hole.format))
+        yield from _template_faults((key,), getattr(policy, key), policy, scope, asked)
+    if policy.fix is None:
+        return
+    if policy.fix.when:
+        asked |= set(_HAS.findall(policy.fix.when))
+        yield from _faults(("fix", "when"), policy.fix.when, policy, scope, asked, ("bool",))
+    for keys, text in policy.fix.templates():
+        yield from _template_faults(("fix", *keys), text, policy, scope, asked)
+
+
+def _template_faults(
+    key: tuple[str, ...], text: str, policy: Policy, scope: Scope, asked: set[str]
+) -> Iterator[ExpressionFault]:
+    try:
+        holes = [part for part in parse_template(text) if isinstance(part, Hole)]
+    except TemplateError as error:
+        yield ExpressionFault(key, str(error), text, 0)
+        return
+    for hole in holes:
+        # An optional fact inside `has(x) ? x : y` is asked for in the hole itself.
+        known = asked | set(_HAS.findall(hole.text))
+        yield from _faults(key, hole.text, policy, scope, known, _kinds(hole.format))
 
 
 def _kinds(form: str) -> tuple[str, ...]:

@@ -49,6 +49,19 @@ _EXAMPLE: dict[str, Any] = {
     },
 }
 
+_TEMPLATES: dict[str, Any] = {"type": "object", "additionalProperties": _TEXT}
+_FIX: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "when": _TEXT | {"description": "CEL condition of the fix; without it the fix holds whenever the policy does."},
+        "set": _TEMPLATES | {"description": "Path below the subject to the text to write there; both may hold {cel}."},
+        "rename": _TEMPLATES | {"description": "Path below the subject to the key's new name; both may hold {cel}."},
+        "remove": _TEXTS | {"description": "Paths below the subject to remove; they may hold {cel}."},
+        "history": {"type": "boolean", "description": "Write the request and limit that history argues for."},
+    },
+}
+
 REQUIRED = ("id", "severity", "scope", "when", "message", "at", "why", "remediation", "examples")
 
 KEYS: dict[str, dict[str, Any]] = {
@@ -68,6 +81,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "expected": _TEXT | {"description": "CEL of the bytes that they are held against."},
     "why": _TEXT | {"description": "Why it matters, with its source."},
     "remediation": _TEXT | {"description": "What to do; ends in a period."},
+    "fix": _FIX | {"description": "What takes the finding away, where one answer can be defended to the owner."},
     "waive": _TEXT | {"description": "When a waiver is reasonable."},
     "references": _TEXTS | {"description": "Pages to read."},
     "tags": _TEXTS | {"description": "Words to group policies by."},

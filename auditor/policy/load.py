@@ -14,7 +14,7 @@ from auditor.expressions.near import instead
 from auditor.facts.record import SCOPES
 from auditor.policy.expressions import ExpressionFault, faults_of
 from auditor.policy.keys import KEYS, REQUIRED
-from auditor.policy.model import Example, Policy, typed_param
+from auditor.policy.model import Example, FixRule, Policy, typed_param
 from auditor.sources.model import Locator
 from auditor.sources.read import our_document
 
@@ -211,6 +211,8 @@ def _policy(data: Mapping[str, Any], path: Path) -> Policy:
     overrides = fields.get("profile_params", {})
     fields["profile_params"] = {profile: _typed_params(params, defaults) for profile, params in overrides.items()}
     fields["severity_when"] = tuple((data.get("severity_when") or {}).items())
+    if "fix" in data:
+        fields["fix"] = _fix(data["fix"])
     examples = fields.pop("examples")
     return Policy(
         **{"waive": "", **fields},
@@ -219,6 +221,11 @@ def _policy(data: Mapping[str, Any], path: Path) -> Policy:
         good=tuple(_example(item, defaults) for item in examples["good"]),
         bad=tuple(_example(item, defaults) for item in examples["bad"]),
     )
+
+
+def _fix(data: Mapping[str, Any]) -> FixRule:
+    pairs = {key: tuple(data[key].items()) for key in ("set", "rename") if key in data}
+    return FixRule(**dict(data) | pairs | {"remove": tuple(data.get("remove", ()))})
 
 
 def _typed_params(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,6 +242,8 @@ def _example(item: Any, defaults: Mapping[str, Any]) -> Example:
 
 def _reference_faults(policy: Policy, found: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _own_faults(policy, found)
+    if policy.fix is not None and not (policy.fix.templates() or policy.fix.history):
+        yield ("fix",), "changes nothing: give set, rename, remove or history"
     for index, name in enumerate(policy.yields_to):
         if name not in found:
             yield ("yields_to", index), f"no policy {name!r}{instead(name, found)}"

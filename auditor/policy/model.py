@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from auditor.facts.record import Subject
+from auditor.findings import Edit
 
 
 def typed_param(value: Any, default: Any) -> Any:
@@ -25,6 +26,30 @@ class Example(msgspec.Struct, frozen=True):
     """A small history, a line for each container; see `auditor.policy.history`."""
     complete: bool = False
     """Whether the manifest is the whole cluster."""
+
+
+class FixRule(msgspec.Struct, frozen=True):
+    """What a policy changes so that its finding is gone; texts and paths may hold `{cel}`, paths are below the subject.
+
+    `{cel:bytes}` is written as a Kubernetes quantity, exactly.
+    """
+
+    when: str = ""
+    """CEL condition of the fix; empty: whenever the policy fires."""
+    set: tuple[tuple[str, str], ...] = ()
+    """(path, text) pairs."""
+    rename: tuple[tuple[str, str], ...] = ()
+    """(path, new key) pairs."""
+    remove: tuple[str, ...] = ()
+    """Paths."""
+    history: bool = False
+    """Whether request and limit become what history argues for, where there is one."""
+
+    def templates(self) -> tuple[tuple[tuple[str, ...], str], ...]:
+        """Return every text that may hold expressions, each with its key in the policy file."""
+        named = [((key, path), text) for key in ("set", "rename") for path, text in getattr(self, key)]
+        paths = [((key, path), path) for key in ("set", "rename") for path, _ in getattr(self, key)]
+        return (*named, *paths, *((("remove",), path) for path in self.remove))
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -57,6 +82,8 @@ class Policy(msgspec.Struct, frozen=True):
     """The profiles that enable it; `all` enables every policy."""
     profile_params: dict[str, dict[str, Any]] = {}
     """Parameter values that a profile sets, by profile."""
+    fix: FixRule | None = None
+    """What takes the finding away, where one answer can be defended to the owner."""
     yields_to: tuple[str, ...] = ()
     """Policies whose finding for the same subject silences this one's."""
     aliases: tuple[str, ...] = ()
@@ -86,6 +113,8 @@ class Verdict(msgspec.Struct, frozen=True):
     at: str
     actual_bytes: int | None
     expected_bytes: int | None
+    edits: tuple[Edit, ...] = ()
+    """What the policy's fix changes, paths from the object's root; empty without one."""
 
 
 class NotJudged(msgspec.Struct, frozen=True):

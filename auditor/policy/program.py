@@ -4,7 +4,7 @@ Joined conditions cost a third of single ones. One error makes the joined list a
 condition at a time, and an error is "not judged", never "does not hold".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,8 +14,11 @@ from auditor.expressions.cel import Compiled, EvaluationError, bind_params
 from auditor.expressions.template import Hole, parse_template, write
 from auditor.expressions.views import views
 from auditor.facts.record import SCOPES, Record, Subject, WideRecord
+from auditor.findings import Edit
+from auditor.kube.paths import parse_path
+from auditor.kube.quantity import show
 from auditor.policy.expressions import facts_in
-from auditor.policy.model import ActivePolicy, NotJudged, Policy, Verdict
+from auditor.policy.model import ActivePolicy, FixRule, NotJudged, Policy, Verdict
 
 Variables = Mapping[str, msgspec.Struct]
 
@@ -144,6 +147,7 @@ class _Outcome:
         )
         self._actual = _Text(policy.actual, active) if policy.actual else None
         self._expected = _Text(policy.expected, active) if policy.expected else None
+        self._fix = _Fix(policy.fix, active) if policy.fix else None
 
     def fired(self, subject: Subject, variables: Variables) -> Fired | NotJudged:
         at = self._at.text(variables)
@@ -168,7 +172,38 @@ class _Outcome:
             if isinstance(value, EvaluationError):
                 return NotJudged(policy.id, subject, value.reason)
         values = self._message.values(variables)
-        return Verdict(policy, severity, str(message), values, subject, at, actual, expected)
+        edits = self._fix.edits(subject, variables) if self._fix else ()
+        return Verdict(policy, severity, str(message), values, subject, at, actual, expected, edits)
+
+
+class _Fix:
+    """What a policy changes when its condition holds."""
+
+    def __init__(self, rule: FixRule, active: ActivePolicy) -> None:
+        def pairs(some: Sequence[tuple[str, str]]) -> list[tuple[_Template, _Template]]:
+            return [tuple(_Template(text, active, _written) for text in pair) for pair in some]  # type: ignore[misc]
+
+        self._when = _Text(rule.when, active) if rule.when else None
+        self._set, self._rename = pairs(rule.set), pairs(rule.rename)
+        self._remove = [_Template(text, active, _written) for text in rule.remove]
+
+    def edits(self, subject: Subject, variables: Variables) -> tuple[Edit, ...]:
+        """Return the edits, none where the fix's condition does not hold or one of them cannot be told."""
+        if self._when is not None and self._when.value(variables) is not True:
+            return ()
+        told = [("rename", *pair) for pair in self._rename] + [("set", *pair) for pair in self._set]
+        found = []
+        for op, path, value in [*told, *(("remove", path, None) for path in self._remove)]:
+            where, what = path.text(variables), "" if value is None else value.text(variables)
+            if isinstance(where, EvaluationError) or isinstance(what, EvaluationError):
+                return ()
+            found.append(Edit(op, (*subject.path, *parse_path(where)), what))  # type: ignore[arg-type] # of the table
+        return tuple(found)
+
+
+def _written(value: Any, form: str) -> str:
+    """Return a value as a manifest has it: bytes as an exact quantity."""
+    return show(value * 1000) if form == "bytes" else write(value, form)
 
 
 class _Text:
@@ -210,9 +245,10 @@ def read_fact(path: Sequence[str], variables: Variables) -> Any:
 
 
 class _Template:
-    """A message or a path with its holes."""
+    """A message, a path or what a fix writes, with its holes."""
 
-    def __init__(self, text: str, active: ActivePolicy) -> None:
+    def __init__(self, text: str, active: ActivePolicy, writer: Callable[[Any, str], str] = write) -> None:
+        self._write = writer
         self._parts: list[str | tuple[_Text, str]] = []
         for part in parse_template(text):
             self._parts.append((_Text(part.text, active), part.format) if isinstance(part, Hole) else part)
@@ -229,7 +265,7 @@ class _Template:
             value = part[0].value(variables)
             if isinstance(value, EvaluationError):
                 return value
-            written.append("" if value is None else write(value, part[1]))
+            written.append("" if value is None else self._write(value, part[1]))
         return "".join(written)
 
     def values(self, variables: Variables) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from auditor.findings import Finding, Place, Report
+from auditor.findings import Edit, Finding, Place, Replacement, Report
+from auditor.kube.paths import path_text
 from auditor.reports.text import TOOL_NAME, encode_json
 
 VERSION: Literal["1"] = "1"
@@ -66,6 +67,24 @@ class Waiver(msgspec.Struct, frozen=True):
     by: Annotated[str, Meta(description="`annotation`, `comment FILE:LINE` or `FILE:LINE` of a waiver file.")]
 
 
+class FixStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One step of a fix: write a value, give a key another name, or remove it."""
+
+    path: Annotated[str, Meta(description="Path in the object; parents that are missing are made.")]
+    value: Annotated[str | None, Meta(description="The text to write there.")] = None
+    rename: Annotated[str | None, Meta(description="The name to give to the key there.")] = None
+    remove: Annotated[bool, Meta(description="True where the key is to be removed.")] = False
+
+
+class ReplacementEntry(msgspec.Struct, frozen=True):
+    """Whole lines of a file and what to write instead of them."""
+
+    file: str
+    line: Annotated[int, Meta(ge=1, description="The first line that is replaced.")]
+    end_line: Annotated[int, Meta(ge=1, description="The last line that is replaced, inclusive.")]
+    text: Annotated[str, Meta(description="The new lines with their line breaks, as the file has them.")]
+
+
 class FindingEntry(msgspec.Struct, frozen=True):
     """A policy's verdict about one subject at one place."""
 
@@ -92,7 +111,11 @@ class FindingEntry(msgspec.Struct, frozen=True):
     fingerprint: Annotated[str, Meta(description="The finding's identity; made of names, never of lines or numbers.")]
     waived: Waiver | None
     baseline: Annotated[Literal["new", "unchanged"] | None, Meta(description="null without a baseline.")]
-    fix: list[dict[str, Any]] | None
+    fix: Annotated[tuple[FixStep, ...] | None, Meta(description="What the policy or history says to change.")]
+    replacements: Annotated[
+        tuple[ReplacementEntry, ...] | None,
+        Meta(description="The fix as text; null where it cannot be written or makes another policy fire."),
+    ]
     cluster: Annotated[str | None, Meta(description="The cluster of a live object; null for an object of a file.")]
 
 
@@ -181,9 +204,21 @@ def _finding(finding: Finding) -> FindingEntry:
         fingerprint=finding.fingerprint,
         waived=Waiver(waived.reason, waived.expires, waived.by) if waived else None,
         baseline=finding.baseline,  # type: ignore[arg-type]
-        fix=list(finding.fix) if finding.fix is not None else None,
+        fix=None if finding.fix is None else tuple(_step(edit) for edit in finding.fix),
+        replacements=None if finding.replacements is None else tuple(_lines(item) for item in finding.replacements),
         cluster=finding.cluster,
     )
+
+
+def _step(edit: Edit) -> FixStep:
+    path = path_text(edit.path)
+    if edit.op == "set":
+        return FixStep(path, value=edit.value)
+    return FixStep(path, rename=edit.value) if edit.op == "rename" else FixStep(path, remove=True)
+
+
+def _lines(item: Replacement) -> ReplacementEntry:
+    return ReplacementEntry(item.file, item.line, item.end_line, item.text)
 
 
 def _related(place: Place) -> Related:

@@ -1,11 +1,10 @@
 """The numbers that a finding about use carries: what a profile recommends for its container."""
 
-from typing import Any
-
 from auditor.facts.record import Record, Subject
+from auditor.findings import Edit
 from auditor.sizing.gather import sizing_input
 from auditor.sizing.model import Profile
-from auditor.sizing.patches import fixes
+from auditor.sizing.patches import edits
 from auditor.sizing.program import Sizer
 from auditor.sizing.recommend import recommend
 from auditor.sources.model import Object
@@ -17,11 +16,11 @@ class Fixer:
     def __init__(self, profile: Profile) -> None:
         self._sizer = Sizer(profile)
 
-    def fix(self, obj: Object, record: Record, subject: Subject) -> tuple[dict[str, Any], ...] | None:
-        """Return path and value of what to write, None where nothing is recommended or the subject is no container."""
+    def fix(self, obj: Object, record: Record, subject: Subject) -> tuple[Edit, ...] | None:
+        """Return what to write, None where nothing is recommended or the subject is no container."""
         place = subject.path[-2:]
         container = next((item for item in record.containers if (item.list_name, item.index) == place), None)
         if container is None or subject.type != "container":
             return None
         item = sizing_input(obj, record, container, container.usage)
-        return fixes(item, recommend(item, self._sizer)) or None
+        return edits(item, recommend(item, self._sizer)) or None

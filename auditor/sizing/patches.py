@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from auditor.findings import Edit
 from auditor.kube.paths import Path, path_text
 from auditor.kube.quantity import show
 from auditor.sizing.model import Recommendation, SizingInput
@@ -53,15 +54,22 @@ def amounts(recommendation: Recommendation) -> dict[str, str]:
     return {block: show(size * 1000) for block, size in sizes.items() if size is not None}
 
 
+def edits(item: SizingInput, recommendation: Recommendation) -> tuple[Edit, ...]:
+    """Return what a recommendation changes in the object; empty when nothing else is recommended than what is."""
+    if not recommendation.changed:
+        return ()
+    here = (*_container_path(item), "resources")
+    return tuple(
+        Edit("set", (*here, block, "memory"), text, argued=True) for block, text in amounts(recommendation).items()
+    )
+
+
 def fixes(item: SizingInput, recommendation: Recommendation) -> tuple[dict[str, Any], ...]:
     """Return the fix of a finding about this container: path in the object and the quantity to write there.
 
     Parents that are missing are made by whoever applies it. Empty when nothing else is recommended than what is.
     """
-    if not recommendation.changed:
-        return ()
-    where = path_text((*_container_path(item), "resources"))
-    return tuple({"path": f"{where}.{block}.memory", "value": text} for block, text in amounts(recommendation).items())
+    return tuple({"path": path_text(edit.path), "value": edit.value} for edit in edits(item, recommendation))
 
 
 def json_patches(pairs: Iterable[Sized]) -> tuple[WorkloadPatch, ...]:
