@@ -11,7 +11,8 @@ from auditor.sources.model import Comment, Locator, Object
 from auditor.sources.scalars import key_text
 from auditor.sources.workloads import CLUSTER_SCOPED, WORKLOAD_KINDS, ShapeError, pod_paths
 
-_CONFIGZ = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+CONFIGZ = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+"""What the answer of a kubelet's /configz lacks to be an object."""
 
 
 class Foreign:
@@ -46,7 +47,7 @@ def _objects(data: Any, path: Path, origin: Origin) -> Iterator[Object | Skipped
         saved = data.get("kubeletconfig")
         if isinstance(saved, dict):
             # What a kubelet's /configz answers.
-            yield from _object(_CONFIGZ | saved, (*path, "kubeletconfig"), origin)
+            yield from _object(CONFIGZ | saved, (*path, "kubeletconfig"), origin)
             return
         yield _unidentified(data, path, origin)
     elif _is_list(data, kind):

@@ -19,11 +19,12 @@ _KNOWN: dict[tuple[str, str], Path] = {
 }
 WORKLOAD_KINDS = frozenset(kind for _, kind in _KNOWN)
 
-_TEMPLATE_NAME = re.compile("template$", re.IGNORECASE)
+TEMPLATE_NAME = re.compile("template$", re.IGNORECASE)
+"""Keys that a pod template may stand below."""
 # Kubernetes' own groups have no further workloads; a ControllerRevision or a schema only quotes one.
 _OWN_GROUPS = frozenset(("", "apps", "extensions", "batch", "autoscaling", "policy"))
-# Below these keys policy engines write patterns of pods, which are no pods.
-_PATTERN_KEYS = frozenset(("pattern", "anyPattern", "mutate", "patchStrategicMerge", "validate", "openAPIV3Schema"))
+PATTERN_KEYS = frozenset(("pattern", "anyPattern", "mutate", "patchStrategicMerge", "validate", "openAPIV3Schema"))
+"""Below these keys policy engines write patterns of pods, which are no pods."""
 
 CLUSTER_SCOPED = frozenset(
     (
@@ -56,9 +57,14 @@ def pod_paths(data: dict[str, Any], group: str, kind: str, configured: Mapping[s
     if known is not None:
         _walk(data, known)
         return (known,)
-    if group in _OWN_GROUPS or group.endswith(".k8s.io"):
+    if not may_be_custom_workload(group):
         return ()
     return tuple(_by_shape(data, (), below_template=False))
+
+
+def may_be_custom_workload(group: str) -> bool:
+    """Return whether an API group may have workload kinds of its own."""
+    return group not in _OWN_GROUPS and not group.endswith(".k8s.io")
 
 
 def _walk(data: Any, path: Path) -> dict[str, Any]:
@@ -110,6 +116,6 @@ def _by_shape(node: Any, path: Path, *, below_template: bool) -> Iterator[Path]:
         yield path
         return
     for key, value in node.items():
-        if key not in _PATTERN_KEYS and isinstance(value, (dict, list)):
-            below = below_template or _TEMPLATE_NAME.search(key) is not None
+        if key not in PATTERN_KEYS and isinstance(value, (dict, list)):
+            below = below_template or TEMPLATE_NAME.search(key) is not None
             yield from _by_shape(value, (*path, key), below_template=below)
