@@ -159,7 +159,14 @@ def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Pro
 
     Raises ConfigError for a node that is not in the input.
     """
-    task, unusable, notes = _with_contexts(files, task, jobs)
+    task, unusable, notes = with_contexts(files, task, jobs)
+    judged = judge_in(files, task, jobs, progress)
+    judged += judge_around(task, judged)
+    return Work(judged, unusable, [*notes, *apart(task, judged)])
+
+
+def judge_in(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> list[Judged]:
+    """Judge some files in the contexts of a task, in `jobs` processes; return what each gave, in their order."""
     judged: list[Judged] = []
     for part, crashed in _run(_judge_batch, files, task, jobs, progress):
         if crashed:
@@ -167,15 +174,21 @@ def judge_files(files: Sequence[InputFile], task: Task, jobs: int, progress: Pro
             judged.append(Judged(skipped=(skipped,)))
         else:
             judged.extend(msgspec.msgpack.decode(part, type=list[Judged]))
+    return judged
+
+
+def judge_around(task: Task, judged: Sequence[Judged]) -> list[Judged]:
+    """Judge what stands around the pods in each context of a task, when all of its files have been judged."""
     around = Judge(task.plan)
+    found = []
     for root, context in enumerate(task.contexts):
         if context.wide:
             members = [member for part in judged if part.root == root for member in part.members]
-            judged.append(around.judge_surroundings(context, members))
-    return Work(judged, unusable, [*notes, *_apart(task, judged)])
+            found.append(around.judge_surroundings(context, members))
+    return found
 
 
-def _apart(task: Task, judged: Sequence[Judged]) -> list[str]:
+def apart(task: Task, judged: Sequence[Judged]) -> list[str]:
     """Return what of the history and of the input does not join."""
     if task.history is None:
         return []
@@ -193,7 +206,7 @@ def _apart(task: Task, judged: Sequence[Judged]) -> list[str]:
     return notes
 
 
-def _with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Task, list[Skipped], list[str]]:
+def with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Task, list[Skipped], list[str]]:
     """Return the task with the context of each PATH argument, what is unusable in them, and what a reader must know."""
     roots = 1 + max((file.root for file in files), default=0)
     objects: list[list[Object]] = [[] for _ in range(roots)]

@@ -24,8 +24,8 @@ def discover(
 ) -> Discovery:
     """Return the files of the arguments: files as they are named, folders recursively, `-` as the given bytes.
 
-    Reports show them relative to `base`, the working folder by default. Raises SourceError for an argument that does not
-    exist.
+    Reports show them relative to `base`, the working folder by default. Raises SourceError for an argument that is not
+    there.
     """
     finder = _Finder(exclude, os.getcwd() if base is None else base)  # noqa: PTH109 - a string is what is compared
     for root, path in enumerate(paths):
