@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.baseline import load_baseline
+from auditor.baseline import Baseline, load_baseline
 from auditor.config import Config, ConfigError, Selection, Usage, find_config, load_config
 from auditor.engine import Besides, Plan, assemble
 from auditor.facts.context import Context
@@ -124,27 +124,47 @@ def run(
 ) -> Audit:
     """Audit manifests as the options say; `progress` is called with the number of files just finished."""
     config, folder = _config(options)
+    rules = rules_of(options, config, folder)
+    found = discover(paths, (*config.exclude, *options.exclude), stdin)
+    work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
+    notes = (*found.notes, *rules.notes, *work.notes)
+    besides = Besides(skipped=(*found.skipped, *rules.skipped, *work.skipped), notes=notes)
+    report = assemble(work.judged, rules.task.plan, rules.baseline, version("kube-memory-auditor"), besides)
+    records = tuple(record for part in work.judged for record in part.records)
+    return Audit(report=report, records=records, fail_on=config.fail_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides how inputs are judged, whichever they are."""
+
+    task: Task
+    baseline: Baseline | None
+    skipped: tuple[Skipped, ...]
+    """What of the history cannot be used."""
+    notes: tuple[str, ...]
+
+
+def rules_of(options: Options, config: Config, folder: Path) -> Rules:
+    """Return what a config and options that win over it decide; `folder` is what the config's paths are relative to.
+
+    Raises ConfigError, PolicyError, UsageError or VersionError for wrong use.
+    """
     plan = _plan(options, config, folder)
     baseline_file = options.baseline or (config.baseline and str(folder / config.baseline))
     baseline = load_baseline(Path(baseline_file)) if baseline_file else None
-    found = discover(paths, (*config.exclude, *options.exclude), stdin)
-    read = _reading(options, config)
     history, unusable, told = _history(options, config, folder)
     if history is not None:
         plan = msgspec.structs.replace(plan, sizing=_sizing())
     task = Task(
         plan=plan,
-        read=read,
+        read=_reading(options, config),
         keep_records=options.keep_records,
         history=history,
         complete=options.complete,
         node=options.node,
     )
-    work = judge_files(found.files, task, options.jobs or usable_cores(), progress or _silent)
-    besides = Besides(skipped=(*found.skipped, *unusable, *work.skipped), notes=(*found.notes, *told, *work.notes))
-    report = assemble(work.judged, plan, baseline, version("kube-memory-auditor"), besides)
-    records = tuple(record for part in work.judged for record in part.records)
-    return Audit(report=report, records=records, fail_on=config.fail_on)
+    return Rules(task, baseline, unusable, told)
 
 
 def sizing_inputs(
@@ -279,5 +299,5 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _silent(_: int) -> None:
+def silent(_: int) -> None:
     """Tell nobody."""
