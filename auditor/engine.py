@@ -69,7 +69,7 @@ class Judged(msgspec.Struct, frozen=True):
     records: tuple[Record, ...] = ()
     """Only when asked for."""
     members: tuple[Member, ...] = ()
-    """What the workloads add to sums; only when something in their cluster needs it."""
+    """What the workloads add to sums; only when something in their cluster needs it, or with the records."""
     joined: tuple[tuple[str, str, str], ...] = ()
     """The workloads that have a history: namespace, kind and name."""
     root: int = 0
@@ -129,7 +129,7 @@ class Judge:
                 containers += len(record.containers)
             if record.workload.history == "joined":
                 joined.append((obj.namespace or "", obj.kind, obj.name))
-            if summed:
+            if summed or keep_records:
                 members.append(member_of(obj, record, targets))
             skipped.extend(_problem(obj, problem.path, problem.reason) for problem in record.problems)
             found, failed = self._judge_record(obj, record)
