@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from auditor.kube.paths import Path as KeyPath
+from auditor.nightly_config import Nightly
 from auditor.policy.model import ActivePolicy, Policy, typed_param
 from auditor.sources.model import Locator
 from auditor.usage.join import Rename
@@ -88,6 +89,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Kind to the path of its pod template, such as `ScaledJob: spec.jobTargetRef.template`."""
     sidecars: Sidecars = Sidecars()
     usage: Usage = Usage()
+    nightly: Nightly = Nightly()
     rules: dict[str, RuleConfig] = {}
     overrides: tuple[Override, ...] = ()
 
