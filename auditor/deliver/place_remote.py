@@ -33,7 +33,7 @@ class RemotePlace:
 
     def folders(self) -> Sequence[str]:
         """Return the names of the folders below the URL."""
-        found = self._try(lambda: self._fs.ls(self._root, detail=True), [])
+        found: list[dict[str, Any]] = self._try(lambda: self._fs.ls(self._root, detail=True), [])
         folders = (str(item["name"]).rstrip("/") for item in found if item.get("type") == "directory")
         return sorted(name.rpartition("/")[2] for name in folders)
 
