@@ -23,16 +23,19 @@ from auditor.facts.context import Context
 from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
 from auditor.findings import Report, Skipped, severity_rank
-from auditor.kube.versions import Target, parse_target
+from auditor.kube.versions import Target, nearest_target, parse_target
+from auditor.live import judge_cluster
 from auditor.policy.keys import PROFILES
 from auditor.policy.load import load_policies, shipped_folder
 from auditor.sizing.model import Profile, SizingInput
+from auditor.sources.cluster.entries import Entries, Header
+from auditor.sources.cluster.groups import ClusterObjects
 from auditor.sources.discover import discover
 from auditor.sources.model import Object
 from auditor.sources.read import ReadOptions, read_file
 from auditor.usage.join import History
 from auditor.waivers import load_waivers
-from auditor.workers import Progress, Task, judge_files
+from auditor.workers import Progress, Task, Work, judge_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +88,8 @@ class Audit:
     """The facts, in input order, when `keep_records` was asked for."""
     fail_on: str | None
     """The config's threshold; None when it has none."""
+    interrupted: bool = False
+    """Whether Ctrl-C ended the reading of a cluster; the report then holds what had been read."""
 
     def failed(self, fail_on: str) -> bool:
         """Return whether a finding that is neither waived nor known is at or above a severity; False for `never`."""
@@ -120,18 +125,54 @@ def audit(paths: Sequence[str | Path], *, stdin: bytes | None = None, **options:
 
 
 def run(
-    paths: Sequence[str], options: Options, *, stdin: bytes | None = None, progress: Progress | None = None
+    paths: Sequence[str],
+    options: Options,
+    *,
+    stdin: bytes | None = None,
+    progress: Progress | None = None,
+    clusters: Sequence[Entries] = (),
 ) -> Audit:
-    """Audit manifests as the options say; `progress` is called with the number of files just finished."""
+    """Audit manifests and clusters as the options say.
+
+    `progress` is called with the number of files, or of a cluster's pods, that were just finished.
+    """
     config, folder = _config(options)
     rules = rules_of(options, config, folder)
     found = discover(paths, (*config.exclude, *options.exclude), stdin)
-    work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
-    notes = (*found.notes, *rules.notes, *work.notes)
-    besides = Besides(skipped=(*found.skipped, *rules.skipped, *work.skipped), notes=notes)
-    report = assemble(work.judged, rules.task.plan, rules.baseline, version("kube-memory-auditor"), besides)
-    records = tuple(record for part in work.judged for record in part.records)
-    return Audit(report=report, records=records, fail_on=config.fail_on)
+    parts = []
+    if found.files or not clusters:
+        work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
+        parts.append(_Part(work, rules))
+    parts += [_judge_cluster(entries, options, (config, folder), progress or silent) for entries in clusters]
+    besides = Besides(
+        skipped=(*found.skipped, *(item for part in parts for item in (*part.rules.skipped, *part.work.skipped))),
+        notes=(*found.notes, *dict.fromkeys(note for part in parts for note in (*part.rules.notes, *part.work.notes))),
+    )
+    judged = [judged for part in parts for judged in part.work.judged]
+    report = assemble(judged, rules.task.plan, rules.baseline, version("kube-memory-auditor"), besides)
+    minors = sorted({part.rules.task.plan.target.minor for part in parts})
+    report = msgspec.structs.replace(report, kubernetes_version=", ".join(f"1.{minor}" for minor in minors))
+    records = tuple(record for part in judged for record in part.records)
+    return Audit(report, records, config.fail_on, interrupted=any(part.interrupted for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the files, or one cluster, gave, and by which rules."""
+
+    work: Work
+    rules: "Rules"
+    interrupted: bool = False
+
+
+def _judge_cluster(entries: Entries, options: Options, where: tuple[Config, Path], progress: Progress) -> _Part:
+    """Judge one cluster by its own version and history; `where` is the config and its folder."""
+    config, folder = where
+    objects = ClusterObjects(entries, _reading(options, config).template_paths)
+    around = objects.surroundings()
+    rules = rules_of(options, config, folder, objects.header)
+    work = judge_cluster(objects, around, rules.task, options.jobs or usable_cores(), progress)
+    return _Part(work, rules, objects.interrupted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +186,20 @@ class Rules:
     notes: tuple[str, ...]
 
 
-def rules_of(options: Options, config: Config, folder: Path) -> Rules:
+def rules_of(options: Options, config: Config, folder: Path, cluster: Header | None = None) -> Rules:
     """Return what a config and options that win over it decide; `folder` is what the config's paths are relative to.
 
+    A `cluster` has its own version unless another is asked for, and the history of its name in a table of several.
     Raises ConfigError, PolicyError, UsageError or VersionError for wrong use.
     """
     plan = _plan(options, config, folder)
+    told_version: tuple[str, ...] = ()
+    if cluster is not None:
+        target, told_version = _cluster_target(cluster, options, config)
+        plan = msgspec.structs.replace(plan, target=target)
     baseline_file = options.baseline or (config.baseline and str(folder / config.baseline))
     baseline = load_baseline(Path(baseline_file)) if baseline_file else None
-    history, unusable, told = _history(options, config, folder)
+    history, unusable, told = _history(options, config, folder, cluster)
     if history is not None:
         plan = msgspec.structs.replace(plan, sizing=_sizing())
     task = Task(
@@ -164,7 +210,15 @@ def rules_of(options: Options, config: Config, folder: Path) -> Rules:
         complete=options.complete,
         node=options.node,
     )
-    return Rules(task, baseline, unusable, told)
+    return Rules(task, baseline, unusable, (*told_version, *told))
+
+
+def _cluster_target(cluster: Header, options: Options, config: Config) -> tuple[Target, tuple[str, ...]]:
+    """Return the version to judge a cluster by, and what to tell about it."""
+    if options.kubernetes_version or config.kubernetes_version or cluster.kubernetes_version is None:
+        return _target(options, config), ()
+    target, words = nearest_target(cluster.kubernetes_version, _gates(options, config))
+    return target, (f"cluster {cluster.cluster}: {words}",) if words else ()
 
 
 def sizing_inputs(
@@ -213,19 +267,24 @@ def _window(options: Options, config: Config, folder: Path) -> tuple["Window", t
 
 
 def _history(
-    options: Options, config: Config, folder: Path
+    options: Options, config: Config, folder: Path, cluster: Header | None
 ) -> tuple[History | None, tuple[Skipped, ...], tuple[str, ...]]:
     """Return the history to join, what of it cannot be used, and notes; nothing when none is asked for."""
     wanted = _usage(options, config, folder)
     if not wanted.path:
         return None, (), ()
     from auditor.usage.history import load_history
+    from auditor.usage.table import days_present
+
+    table, name = Path(wanted.path), wanted.cluster
+    if cluster is not None and name is None and days_present(table, cluster.cluster):
+        name = cluster.cluster
 
     return load_history(
-        Path(wanted.path),
+        table,
         today=_today(),
         window_days=wanted.window_days,
-        cluster=wanted.cluster,
+        cluster=name,
         renames=wanted.names,
     )
 
@@ -282,8 +341,12 @@ def _plan(options: Options, config: Config, folder: Path) -> Plan:
 
 
 def _target(options: Options, config: Config) -> Target:
+    return parse_target(options.kubernetes_version or config.kubernetes_version, _gates(options, config))
+
+
+def _gates(options: Options, config: Config) -> list[str]:
     gates = [f"{name}={str(on).lower()}" for name, on in config.feature_gates.items()]
-    return parse_target(options.kubernetes_version or config.kubernetes_version, [*gates, *options.feature_gates])
+    return [*gates, *options.feature_gates]
 
 
 def _facts(config: Config) -> FactOptions:

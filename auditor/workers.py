@@ -70,7 +70,8 @@ class _Worker:
     judge: Judge | None = None
 
 
-def _start(task: Task) -> None:
+def start_worker(task: Task) -> None:
+    """Make a process ready for the work of a task."""
     # Ctrl-C is the parent's to handle: it ends the workers.
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -82,11 +83,16 @@ def _start(task: Task) -> None:
     _Worker.judge = Judge(task.plan)
 
 
+def in_worker() -> tuple[Task, Judge]:
+    """Return the task and the judge of this process. Raises RuntimeError in one that is no worker."""
+    if _Worker.task is None or _Worker.judge is None:
+        raise RuntimeError("the worker was not started")
+    return _Worker.task, _Worker.judge
+
+
 def _judge_batch(files: Sequence[InputFile]) -> bytes:
     """Judge some files; msgpack, since it crosses the process border five times faster than pickled objects."""
-    task, judge = _Worker.task, _Worker.judge
-    if task is None or judge is None:
-        raise RuntimeError("the worker was not started")
+    task, judge = in_worker()
     return msgspec.msgpack.encode([judge_file(file, task, judge) for file in files])
 
 
@@ -104,9 +110,7 @@ def judge_file(file: InputFile, task: Task, judge: Judge) -> Judged:
 
 def _context_batch(files: Sequence[InputFile]) -> bytes:
     """Return the context objects of some files, by their roots, without their texts."""
-    task = _Worker.task
-    if task is None:
-        raise RuntimeError("the worker was not started")
+    task, _ = in_worker()
     found: list[tuple[int, Object]] = []
     for file in files:
         content = file_bytes(file)
@@ -217,7 +221,7 @@ def with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Ta
     built = [Context.build(some, task.plan.target.minor) for some in objects]
     contexts = [replace(context, complete=task.complete, history=task.history) for context, _ in built]
     if task.node is not None:
-        contexts = _on_node(contexts, task.node)
+        contexts = on_node(contexts, task.node)
     lost = sum(without_namespace(some) for some in objects)
     verb = (
         "object of the context names no namespace and joins"
@@ -228,7 +232,7 @@ def with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Ta
     return replace(task, contexts=tuple(contexts)), [item for _, skipped in built for item in skipped], notes
 
 
-def _on_node(contexts: Sequence[Context], name: str) -> list[Context]:
+def on_node(contexts: Sequence[Context], name: str) -> list[Context]:
     """Return the contexts reduced to a node where they have it. Raises ConfigError when none has."""
     if not any(held.value.name == name for context in contexts for held in context.nodes):
         known = ", ".join(held.value.name for context in contexts for held in context.nodes)
@@ -265,7 +269,7 @@ def _run_pool(
     """Return the results by batch; those that are missing were not finished when a process died."""
     done: dict[int, bytes] = {}
     workers = max(1, min(jobs, len(batches)))
-    pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start, initargs=(task,))
+    pool = new_pool(workers, task)
     try:
         waiting: dict[Future[bytes], int] = {pool.submit(work, batch): i for i, batch in enumerate(batches)}
         while waiting:
@@ -279,15 +283,24 @@ def _run_pool(
         # The pool died while batches were still being handed in.
         return done
     except BaseException:
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - Ctrl-C must not wait for a batch
-            process.terminate()
+        end_now(pool)
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return done
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    """Return the cheapest way to start a worker: fork where there is one, since nothing here runs threads before."""
+def new_pool(workers: int, task: Task) -> ProcessPoolExecutor:
+    """Return processes that are ready for a task.
+
+    They are started the cheapest way: by fork where there is one, since nothing here runs threads before.
+    """
     fork = "fork" in multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("fork" if fork else "spawn")
+    context = multiprocessing.get_context("fork" if fork else "spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker, initargs=(task,))
+
+
+def end_now(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool: Ctrl-C must not wait for a batch."""
+    for process in list((pool._processes or {}).values()):  # noqa: SLF001 - there is no public way
+        process.terminate()

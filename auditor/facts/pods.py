@@ -273,10 +273,15 @@ def _joined_history(key: Workload, context: Context) -> str:
 def _replicas(obj: Object, spec: dict[str, Any], context: Context) -> int | None:
     kind, group = obj.kind, obj.api_version.rpartition("/")[0]
     own = obj.data.get("spec")
+    if obj.live is not None and obj.live.pods_total and obj.live.template is None and kind != "Pod":
+        return None  # the workload could not be read: what is there is a pod's
     if group in _OWN_GROUPS:
         if kind == "Pod":
             return 1
         if kind == "DaemonSet":
+            wanted = _count(obj.data.get("status"), "desiredNumberScheduled", None)
+            if wanted is not None:
+                return wanted
             free = not spec.get("nodeSelector") and not spec.get("affinity")
             return len(context.nodes) or None if free else None
         if kind == "CronJob":

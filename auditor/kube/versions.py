@@ -137,6 +137,19 @@ def parse_target(version: str | None, gates: Sequence[str] = ()) -> Target:
     return Target(minor, tuple(sorted(chosen.items())))
 
 
+def nearest_target(version: str, gates: Sequence[str] = ()) -> tuple[Target, str | None]:
+    """Return the target for the version of a server, and words when the nearest one that is known stands for it.
+
+    Raises VersionError for gates, and for a text that is no version.
+    """
+    match = _VERSION.fullmatch(version.strip())
+    if match is None or (match[1] == "1" and OLDEST <= int(match[2]) <= NEWEST):
+        return parse_target(version, gates), None
+    minor = OLDEST if match[1] == "1" and int(match[2]) < OLDEST else NEWEST
+    words = f"Kubernetes {match[1]}.{match[2]} is not known: it is judged as 1.{minor}"
+    return parse_target(f"1.{minor}", gates), words
+
+
 def parse_bool(text: str | None) -> bool | None:
     """Return what Go's strconv.ParseBool reads, None for what it refuses."""
     if text in _TRUE:
