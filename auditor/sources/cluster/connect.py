@@ -1,6 +1,7 @@
 """The connection to one API server: single requests with fresh credentials and bounded answers."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ JSON = "application/json"
 MAX_BODY_BYTES = 512 << 20
 """Of one answer. Metrics of all pods come in one piece: 100,000 pods take about 80 MB."""
 _CHUNK_BYTES = 1 << 16
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 __all__ = ["JSON", "Answer", "ClusterError", "Connection", "Timeouts", "UnreachableError", "connect"]
 
@@ -89,15 +91,29 @@ class Connection:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = (), accept: str = JSON) -> Answer:
-        """Return the answer to one request. Raises UnreachableError."""
+        """Return the answer to one request that reads. Raises UnreachableError."""
+        return self._ask("GET", path, query, accept, None)
+
+    def send(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], body: bytes, content_type: str = JSON
+    ) -> Answer:
+        """Return the answer to one request that writes. Raises UnreachableError."""
+        return self._ask(method, path, query, JSON, (body, content_type))
+
+    def _ask(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], accept: str, sent: tuple[bytes, str] | None
+    ) -> Answer:
         import urllib3
 
         url = f"{self._root}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = self._headers(accept)
+        if sent is not None:
+            headers["Content-Type"] = sent[1]
         try:
             response = self._client.rest_client.pool_manager.request(
-                "GET",
+                method,
                 url,
+                body=sent[0] if sent else None,
                 headers=headers,
                 timeout=self._timeout,
                 redirect=False,
@@ -163,14 +179,15 @@ class Connection:
             return UnreachableError(f"TLS: {self.clean(error)}", lasting=True)
         if isinstance(error, kinds.ProxyError):
             return UnreachableError(f"the proxy does not answer: {self.clean(error.original_error)}")
+        # NOTE: the first two are kinds of ConnectTimeoutError too.
+        if isinstance(error, kinds.NameResolutionError):
+            return UnreachableError("its name cannot be resolved", lasting=True)
+        if isinstance(error, kinds.NewConnectionError):
+            return UnreachableError("no connection: " + self.clean(_ERRNO.sub("", str(error).rpartition(": ")[2])))
         if isinstance(error, kinds.ConnectTimeoutError):
             return UnreachableError("no connection in time")
         if isinstance(error, kinds.ReadTimeoutError):
             return UnreachableError("no answer in time")
-        if isinstance(error, kinds.NameResolutionError):
-            return UnreachableError("its name cannot be resolved", lasting=True)
-        if isinstance(error, kinds.NewConnectionError):
-            return UnreachableError("no connection: " + self.clean(str(error).rpartition(": ")[2]))
         if isinstance(error, kinds.ProtocolError | kinds.DecodeError):
             return UnreachableError("the connection was cut")
         return UnreachableError(self.clean(error), lasting=True)
