@@ -23,6 +23,7 @@ from auditor.facts.context import Context
 from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
 from auditor.findings import Report, Skipped, severity_rank
+from auditor.kube.paths import Path as KeyPath
 from auditor.kube.versions import Target, nearest_target, parse_target
 from auditor.live import judge_cluster
 from auditor.policy.keys import PROFILES
@@ -298,6 +299,12 @@ def _usage(options: Options, config: Config, folder: Path) -> Usage:
         window_days=options.usage_window_days or wanted.window_days,
         cluster=options.usage_cluster or wanted.cluster,
     )
+
+
+def template_paths(options: Options) -> dict[str, KeyPath]:
+    """Return the paths of pod templates by kind, as the config of these options says."""
+    config, _ = _config(options)
+    return dict(_reading(options, config).template_paths)
 
 
 def _reading(options: Options, config: Config) -> ReadOptions:

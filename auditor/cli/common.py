@@ -29,8 +29,10 @@ def paths_and_options(command: F) -> F:
     return click.argument("paths", nargs=-1, metavar="[PATH]...")(_options(command))
 
 
-def _options(command: F) -> F:
-    options = [
+def judging_options(command: F) -> F:
+    """Add the options of every command that judges, wherever its objects come from."""
+    return _with(
+        command,
         click.option(
             "--policies",
             multiple=True,
@@ -43,7 +45,7 @@ def _options(command: F) -> F:
             help="Which policies judge. [default: recommended]",
         ),
         click.option("--config", metavar="FILE", help="Config file. [default: the nearest .auditor.yaml upwards]"),
-        click.option("--kubernetes-version", metavar="VERSION", help="Such as 1.34. [default: the newest known]"),
+        click.option("--kubernetes-version", metavar="VERSION", help=_VERSION_HELP),
         click.option(
             "--feature-gate",
             "feature_gates",
@@ -51,8 +53,6 @@ def _options(command: F) -> F:
             metavar="NAME=BOOL",
             help="A gate of that version, switched.",
         ),
-        click.option("--namespace", metavar="NAME", help="Namespace of objects that name none."),
-        click.option("--exclude", multiple=True, metavar="GLOB", help="Files and folders to leave out."),
         click.option("--waivers", metavar="FILE", help="A file of waivers."),
         click.option("--no-waivers", is_flag=True, help="Ignore every waiver: file, annotation and comment."),
         click.option(
@@ -61,7 +61,48 @@ def _options(command: F) -> F:
         click.option("--usage-window", metavar="DAYS", help="Days of it, such as 14d. [default: 14d]"),
         click.option("--usage-cluster", metavar="NAME", help="The cluster to read, of a table with several."),
         click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes. [default: the cores]"),
-    ]
+    )
+
+
+_VERSION_HELP = "Such as 1.34. [default: the cluster's own, else the newest known]"
+
+
+def report_options(formats: Sequence[str]) -> Callable[[F], F]:
+    """Return what adds the options of a command that writes reports and fails by severity."""
+
+    def add(command: F) -> F:
+        return _with(
+            command,
+            click.option("--baseline", metavar="FILE", help="Findings that are known; only new ones count."),
+            click.option(
+                "--fail-on",
+                type=click.Choice(FAIL_ON),
+                help="Lowest severity that makes the exit code 1. [default: medium]",
+            ),
+            click.option(
+                "--output",
+                "outputs",
+                multiple=True,
+                metavar="FORMAT[=PATH]",
+                help=f"Report to write; repeatable. Formats: {', '.join(formats)}.",
+            ),
+            click.option("--quiet", is_flag=True, help="No table on standard output when reports go to files."),
+        )
+
+    return add
+
+
+def _options(command: F) -> F:
+    """Add the options of a command that reads files."""
+    files = (
+        click.option("--namespace", metavar="NAME", help="Namespace of objects that name none."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="Files and folders to leave out."),
+    )
+    return judging_options(_with(command, *files))
+
+
+def _with(command: F, *options: Callable[[F], F]) -> F:
+    """Add options so that the help lists them in this order, before those that are there."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -86,7 +127,7 @@ def options_from(arguments: dict[str, Any], **more: Any) -> Any:
     )
     window = arguments["usage_window"]
     return Options(
-        **{name: arguments[name] for name in names},
+        **{name: arguments[name] for name in names if name in arguments},
         usage_window_days=None if window is None else days_of(window),
         use_waivers=not arguments["no_waivers"],
         **more,
@@ -167,17 +208,18 @@ class LateBar:
 
 
 class Bar(LateBar):
-    """Counts the files that were judged."""
+    """Counts what was done, in words such as `files judged`."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: str = "files judged") -> None:
         super().__init__()
+        self._words = words
         self._done = 0
 
     def columns(self) -> Sequence[Any]:
-        """Return a spinner and the number of files."""
+        """Return a spinner, the words and the number."""
         from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn
 
-        return SpinnerColumn(), TextColumn("files judged"), MofNCompleteColumn()
+        return SpinnerColumn(), TextColumn(self._words), MofNCompleteColumn()
 
     def advance(self, files: int) -> None:
         """Count files that were finished."""

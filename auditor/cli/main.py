@@ -13,6 +13,7 @@ import click
 
 _COMMANDS = {
     "scan": "auditor.cli.scan",
+    "cluster": "auditor.cli.cluster",
     "facts": "auditor.cli.facts",
     "policies": "auditor.cli.policies",
     "baseline": "auditor.cli.baseline",
@@ -77,10 +78,20 @@ def _fault(error: Exception) -> int:
     from auditor.policy.load import PolicyError
     from auditor.sizing.helm import MappingError
     from auditor.sizing.load import ProfileError
+    from auditor.sources.cluster.kubeconfig import ClusterError
     from auditor.sources.discover import SourceError
     from auditor.usage.errors import UsageError
 
-    wrong_use = (ConfigError, MappingError, PolicyError, ProfileError, SourceError, UsageError, VersionError)
+    wrong_use = (
+        ClusterError,
+        ConfigError,
+        MappingError,
+        PolicyError,
+        ProfileError,
+        SourceError,
+        UsageError,
+        VersionError,
+    )
     if isinstance(error, wrong_use):
         click.echo(str(error), err=True)
         return 2
