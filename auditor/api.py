@@ -32,7 +32,7 @@ from auditor.sizing.model import Profile, SizingInput
 from auditor.sources.cluster.entries import Entries, Header
 from auditor.sources.cluster.groups import ClusterObjects
 from auditor.sources.discover import discover
-from auditor.sources.model import Object
+from auditor.sources.model import Discovery, Object
 from auditor.sources.read import ReadOptions, read_file
 from auditor.usage.join import History
 from auditor.waivers import load_waivers
@@ -78,6 +78,8 @@ class Options:
     """The input is a whole cluster: what is missing in it is missing."""
     node: str | None = None
     """Tell the facts as they are on this Node of the input."""
+    replacements: bool = False
+    """Check the fixes of findings, and tell them as lines of their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,18 @@ def run(
     report = assemble(judged, rules.task.plan, rules.baseline, version("kube-memory-auditor"), besides)
     minors = sorted({part.rules.task.plan.target.minor for part in parts})
     report = msgspec.structs.replace(report, kubernetes_version=", ".join(f"1.{minor}" for minor in minors))
+    if options.replacements:
+        from auditor.fixes.judging import with_replacements
+
+        report = with_replacements(report, found, rules, options.jobs or usable_cores())
     records = tuple(record for part in judged for record in part.records)
     return Audit(report, records, config.fail_on, interrupted=any(part.interrupted for part in parts))
+
+
+def inputs_of(paths: Sequence[str], options: Options, *, stdin: bytes | None = None) -> tuple[Discovery, "Rules"]:
+    """Return the files that an audit reads and what decides about them, for who judges them more than once."""
+    config, folder = _config(options)
+    return discover(paths, (*config.exclude, *options.exclude), stdin), rules_of(options, config, folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ LAYERS = (
     ("sizing",),
     ("policy",),
     ("config", "nightly_config", "identity", "waivers", "baseline", "yielding", "engine"),
-    ("workers", "api"),
+    ("workers", "fixes", "api"),
     ("reports",),
     ("deliver",),
     ("cli", "docs"),

@@ -1,0 +1,265 @@
+"""Which fixes of a report may be offered: those that can be written, take their findings away and make none worse.
+
+A fix is judged alone, on the very text that would be written, then all of them together with everything around the
+pods. Nothing here reads or writes a file.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from auditor.engine import Judged
+from auditor.facts.record import Record
+from auditor.findings import Edit, Finding, Replacement, Report, WorkloadRef, severity_rank
+from auditor.fixes.files import RefusedError, fixed, object_of, replacements
+from auditor.kube.paths import value_at
+from auditor.sources.model import InputFile
+from auditor.sources.read import ReadOptions
+
+_ROUNDS = 4
+_WIDE = frozenset(("namespace", "limitrange", "quota", "autoscaler", "kubelet", "node", "cluster"))
+"""Subjects that are judged with all workloads of their cluster, never with one file."""
+
+STAYS = "the finding would stay"
+_NO_FILE = "it stands in no file that could be written: standard input, rendered or of a cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How to judge what a fix makes."""
+
+    read: ReadOptions
+    content: Callable[[str], bytes | None]
+    """The content of a file by its shown path; None for what is no file: standard input, a pipe, rendered text."""
+    file: Callable[[str, bytes], Judged]
+    """Judge one file by its shown path as if it had a content; the facts are kept."""
+    everything: Callable[[Mapping[str, bytes]], Report]
+    """Judge the whole input as if some files had other contents."""
+    wide: bool
+    """Whether anything around the pods is judged."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A fix that is not offered, and why."""
+
+    finding: Finding
+    reason: str
+    line: int | None = None
+    """The line that is in the way, where it is not the finding's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What may be offered."""
+
+    report: Report
+    """The report, whose findings carry their replacements."""
+    contents: Mapping[str, bytes]
+    """File to its content with every fix that was made; files that do not change are not here."""
+    made: tuple[Finding, ...]
+    """The findings whose fixes are in those contents."""
+    refused: tuple[Refusal, ...]
+
+
+Fix = tuple[str, WorkloadRef, tuple[Edit, ...]]
+"""Findings that ask for the same edits of the same object have one fix: file, object and edits."""
+
+
+def propose(report: Report, judging: Judging, policies: Sequence[str] = ()) -> Proposal:
+    """Return which fixes of a report may be offered, of some policies only where any are named."""
+    wanted = [f for f in report.findings if f.fix and f.waived is None and (not policies or f.policy in policies)]
+    checker = _Checker(report, judging)
+    offered = [finding for some in _grouped(wanted).values() for finding in checker.alone(some)]
+    offered = checker.together(offered)
+    changed = {id(finding): checker.lines[_fix(finding)] for finding in offered}
+    findings = tuple(
+        msgspec.structs.replace(finding, replacements=changed[id(finding)]) if id(finding) in changed else finding
+        for finding in report.findings
+    )
+    made = tuple(finding for finding in offered if _fix(finding) in checker.made)
+    return Proposal(msgspec.structs.replace(report, findings=findings), checker.contents, made, tuple(checker.refused))
+
+
+def _fix(finding: Finding) -> Fix:
+    return finding.place.file if finding.place else "-", finding.workload, finding.fix or ()
+
+
+def _grouped(findings: Iterable[Finding]) -> dict[Fix, list[Finding]]:
+    groups: dict[Fix, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(_fix(finding), []).append(finding)
+    return groups
+
+
+class _Checker:
+    """Judges fixes of one report; keeps what it found."""
+
+    def __init__(self, report: Report, judging: Judging) -> None:
+        self._before = {finding.fingerprint: finding for finding in report.findings}
+        self._skipped = len(report.skipped)
+        self._judging = judging
+        self._judged: dict[str, Judged] = {}
+        self.lines: dict[Fix, tuple[Replacement, ...]] = {}
+        self.refused: list[Refusal] = []
+        self.contents: dict[str, bytes] = {}
+        self.made: set[Fix] = set()
+
+    def alone(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Return those of the findings of one fix that it takes away, when it may be offered by itself."""
+        fix = _fix(findings[0])
+        try:
+            content = self._content(fix[0])
+            base = self._base(fix[0], content)
+            changed = fixed(content, findings[0], self._judging.read)
+            after = self._judging.file(fix[0], changed)
+            if not all(edit.argued for edit in fix[2]):
+                creates = self._creates_limit(content, findings[0])
+                _refuse_lower(_amounts(base.records), _amounts(after.records), creates=creates)
+            _refuse_worse(base, after, findings)
+        except RefusedError as error:
+            self.refused.extend(Refusal(finding, error.reason, error.line) for finding in findings)
+            return []
+        self.lines[fix] = replacements(content, changed, fix[0])
+        known, left = ({finding.fingerprint for finding in judged.findings} for judged in (base, after))
+        gone = []
+        for finding in findings:
+            if finding.subject_type not in _WIDE and finding.fingerprint not in known:
+                self.refused.append(Refusal(finding, _NO_FILE))
+            elif finding.fingerprint in left:
+                self.refused.append(Refusal(finding, STAYS))
+            else:
+                gone.append(finding)
+        return gone
+
+    def _content(self, file: str) -> bytes:
+        content = self._judging.content(file)
+        if content is None:
+            raise RefusedError(_NO_FILE)
+        return content
+
+    def _base(self, file: str, content: bytes) -> Judged:
+        if file not in self._judged:
+            self._judged[file] = self._judging.file(file, content)
+        return self._judged[file]
+
+    def _creates_limit(self, content: bytes, finding: Finding) -> bool:
+        """Return whether a fix writes a memory limit where nothing is written: lower than no limit at all."""
+        data = object_of(content, finding, self._judging.read).data
+        paths = [edit.path for edit in finding.fix or () if edit.op == "set" and edit.path[-2:] == ("limits", "memory")]
+        return any(value_at(data, path) is None for path in paths)
+
+    def together(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Return those findings whose fixes may be made all at once; the contents are those with these fixes."""
+        left = list(findings)
+        for _ in range(_ROUNDS):
+            self._make(left)
+            if not self.contents or not (self._judging.wide or self._several()):
+                return left
+            after = self._judging.everything(self.contents)
+            blamed = self._blamed(left, after)
+            if not blamed:
+                return left
+            self.refused.extend(Refusal(finding, reason) for finding, reason in blamed)
+            gone = {id(finding) for finding, _ in blamed}
+            left = [finding for finding in left if id(finding) not in gone]
+        self.refused.extend(Refusal(finding, "together with other fixes it makes something worse") for finding in left)
+        self._make([])
+        return []
+
+    def _several(self) -> bool:
+        """Return whether an object is changed by more than one fix: alone each has been judged."""
+        objects = [(file, ref) for file, ref, _ in self.made]
+        return len(set(objects)) < len(objects)
+
+    def _make(self, findings: Sequence[Finding]) -> None:
+        """Write all fixes; one that changes what another has changed waits for the next run."""
+        self.contents, self.made = {}, set()
+        written: dict[tuple[str, WorkloadRef, tuple[str | int, ...]], Edit] = {}
+        for fix, some in _grouped(findings).items():
+            file, ref, edits = fix
+            if any(written.get((file, ref, edit.path), edit) != edit for edit in edits):
+                continue
+            content = self.contents[file] if file in self.contents else self._content(file)
+            try:
+                self.contents[file] = fixed(content, some[0], self._judging.read)
+            except RefusedError:
+                continue
+            written.update({(file, ref, edit.path): edit for edit in edits})
+            self.made.add(fix)
+
+    def _blamed(self, findings: Sequence[Finding], after: Report) -> list[tuple[Finding, str]]:
+        """Return the findings whose fixes are to blame for what is worse now, or that are still there."""
+        there = {finding.fingerprint for finding in after.findings}
+        made = [finding for finding in findings if _fix(finding) in self.made]
+        blamed = [(finding, STAYS) for finding in made if finding.fingerprint in there]
+        if len(after.skipped) > self._skipped and made:
+            return [(finding, f"what they make could not be judged: {after.skipped[-1].reason}") for finding in made]
+        for new in after.findings:
+            if _worse(new, self._before):
+                reason = f"it would make {new.policy} fire: {new.message}"
+                blamed += [(finding, reason) for finding in _suspects(made, new)]
+        first: dict[int, tuple[Finding, str]] = {}
+        for finding, reason in blamed:
+            first.setdefault(id(finding), (finding, reason))
+        return list(first.values())
+
+
+def _suspects(made: Sequence[Finding], new: Finding) -> list[Finding]:
+    """Return whose fixes may have caused a new finding: those of its object, else of its namespace, else all.
+
+    A fix may cost less than it heals: what is milder than its own finding is no reason against it.
+    """
+    able = [finding for finding in made if severity_rank(new.severity) <= severity_rank(finding.severity)]
+    if new.subject_type not in _WIDE:
+        return [finding for finding in able if finding.workload == new.workload]
+    near = [finding for finding in able if finding.workload.namespace == new.workload.namespace]
+    return near or able
+
+
+def _worse(finding: Finding, before: Mapping[str, Finding]) -> bool:
+    """Return whether a finding is new, or worse than it was; one that a waiver covers is accepted."""
+    known = before.get(finding.fingerprint)
+    if finding.waived is not None:
+        return False
+    return known is None or severity_rank(finding.severity) < severity_rank(known.severity)
+
+
+Amounts = Mapping[tuple[str, ...], tuple[int | None, int | None]]
+"""Container to its admitted request and limit in bytes."""
+
+
+def _amounts(records: Iterable[Record]) -> Amounts:
+    """Return the admitted request and limit of every container."""
+    return {
+        (record.workload.kind, record.workload.namespace or "", record.workload.name, container.name): (
+            container.request_bytes,
+            container.limit_bytes,
+        )
+        for record in records
+        for container in record.containers
+    }
+
+
+def _refuse_lower(before: Amounts, after: Amounts, *, creates: bool) -> None:
+    """Raise RefusedError where a policy's fix lowers a request or a limit: for that history must argue."""
+    pairs = [(new, before[name]) for name, new in after.items() if name in before]
+    lower = any(a is not None and b is not None and a < b for new, old in pairs for a, b in zip(new, old, strict=True))
+    if lower or creates:
+        raise RefusedError("it would lower a request or a limit, for which a week of history must argue")
+
+
+def _refuse_worse(base: Judged, after: Judged, findings: Sequence[Finding]) -> None:
+    """Raise RefusedError where a policy at or above the severity of these findings fires that did not."""
+    if len(after.skipped) > len(base.skipped):
+        raise RefusedError(f"what it makes could not be judged: {after.skipped[-1].reason}")
+    limit = min(severity_rank(finding.severity) for finding in findings)
+    known = {finding.fingerprint: finding for finding in base.findings}
+    for finding in after.findings:
+        if _worse(finding, known) and severity_rank(finding.severity) <= limit:
+            raise RefusedError(f"it would make {finding.policy} fire: {finding.message}")
+
+
+def with_content(file: InputFile, content: bytes) -> InputFile:
+    """Return a file as if it had a content."""
+    return replace(file, content=content, size_bytes=len(content))
