@@ -99,7 +99,7 @@ def status_of(body: bytes) -> Status | None:
     """Return the Status that an answer holds; None when it is none."""
     try:
         return msgspec.json.decode(body, type=Status)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

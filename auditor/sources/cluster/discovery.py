@@ -9,6 +9,7 @@ from auditor.sources.cluster.ask import Refusal, Server
 from auditor.sources.cluster.connect import JSON
 from auditor.sources.cluster.entries import Missing
 from auditor.sources.cluster.kinds import Resource
+from auditor.sources.cluster.lists import FAULTS
 
 _AGGREGATED = ",".join(
     (*(f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")), JSON)
@@ -70,7 +71,7 @@ def discover(server: Server) -> Served | Missing:
         return Missing("discover the API groups", answer.reason)
     try:
         told = msgspec.json.decode(answer.body, type=_Groups)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except FAULTS:
         return Missing("discover the API groups", "the answer is no list of groups")
     if told.items is None:
         return Served(frozenset(group.name for group in told.groups or ()))

@@ -8,7 +8,7 @@ import msgspec
 from auditor.sources.cluster.ask import Refusal, Server
 from auditor.sources.cluster.entries import Missing
 from auditor.sources.cluster.kinds import NODES
-from auditor.sources.cluster.lists import grant
+from auditor.sources.cluster.lists import FAULTS, grant
 from auditor.sources.objects import CONFIGZ
 
 KIND = CONFIGZ["kind"]
@@ -45,6 +45,6 @@ def _configuration(body: bytes, node: str) -> dict[str, Any] | None:
     """Return what a kubelet's /configz answers as an object; None when it is something else."""
     try:
         saved = msgspec.json.decode(body, type=_Configz).kubeletconfig
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except FAULTS:
         return None
     return CONFIGZ | saved | {"metadata": {"name": node}}

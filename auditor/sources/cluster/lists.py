@@ -51,6 +51,8 @@ _PAGE = msgspec.json.Decoder(_Page)
 _ITEM = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _METADATA = msgspec.json.Decoder(_Metadata)
 _ANY = msgspec.json.Decoder()
+FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding an answer raises: it is no JSON, has another shape, or is nested too deeply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def listed(server: Server, listing: Listing) -> Iterator[Data | Missing]:
                 data = _object(item, listing.resource)
                 if reading.is_new(data):
                     yield data
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except FAULTS as error:
             yield listing.missing(f"the answer is no list: {tidy(error)}")
             return
         if not reading.turn(page.metadata.continue_):
@@ -146,7 +148,7 @@ def read_object(body: bytes, resource: Resource) -> Data | Refusal:
     """Return the one object that an answer holds, as `listed` would yield it."""
     try:
         return _object(_ITEM.decode(body), resource)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except FAULTS as error:
         return Refusal(None, f"the answer is no object: {tidy(error)}")
 
 

@@ -15,6 +15,7 @@ from tests.sources.cluster.api import Reply, page, status, write_kubeconfig
 PATH = "/api/v1/pods"
 DEPLOYMENTS = OWNERS[0]
 METRICS = OPTIONAL[-1]
+DEEP = b'{"items": [{"spec": ' + b'{"a":' * 9000 + b"1" + b"}" * 9002 + b"]}"
 EXPIRED = "The provided continue parameter is too old to display a consistent list result."
 
 
@@ -260,7 +261,16 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         "body",
-        [b"{", b"<html>", b"[]", b'{"items": 5}', b'{"items": [5]}', b'{"items": [{"metadata": 5}]}', b'{"items"\xff'],
+        [
+            DEEP,
+            b"{",
+            b"<html>",
+            b"[]",
+            b'{"items": 5}',
+            b'{"items": [5]}',
+            b'{"items": [{"metadata": 5}]}',
+            b'{"items"\xff',
+        ],
     )
     def test_a_page_that_is_no_list_is_told_and_ends_the_list(self, body, api, server):
         api.replies[PATH] = [page("Pod", "a", "t"), Reply(body)]
