@@ -118,15 +118,18 @@ def node_records(context: Context, members: Sequence[Member]) -> Iterator[tuple[
     for member in members:
         for name, pods in member.nodes:
             loads.setdefault(name, _Load()).add(member, pods)
+    sizes = [held.value.allocatable_bytes for held in context.nodes]
+    total = sum(size for size in sizes if size is not None) if None not in sizes else 0
+    ratio = sum(load.limit_bytes for load in loads.values()) / total if loads and total else None
     for held in context.nodes:
         name = held.value.name
         # Of a cluster that was read, a node without pods has none; of some files nothing is known of it.
         load = loads.get(name) or (_Load() if loads and context.complete else None)
-        facts = _node(held.value, settings.get(name), load)
+        facts = _node(held.value, settings.get(name), load, ratio)
         yield held.object, WideRecord("node", ((Subject("node", "", None, ()), facts),))
 
 
-def _node(node: Node, settings: NodeSettings | None, load: _Load | None) -> NodeFacts:
+def _node(node: Node, settings: NodeSettings | None, load: _Load | None, ratio: float | None) -> NodeFacts:
     kernel = None if node.kernel is None else ".".join(map(str, node.kernel))
     eviction = pods = None
     if settings is not None and settings.config is not None and settings.capacity_bytes is not None:
@@ -145,4 +148,5 @@ def _node(node: Node, settings: NodeSettings | None, load: _Load | None) -> Node
         limit_bytes=capped(load.limit_bytes) if load else None,
         unbounded_pods=load.unbounded if load else None,
         unknown_pods=load.unknown if load else None,
+        cluster_limit_ratio=ratio if load else None,
     )

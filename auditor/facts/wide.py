@@ -179,6 +179,9 @@ class NodeFacts(msgspec.Struct, frozen=True):
     """Those of them without a memory.max, which are in no sum of limits; absent as above."""
     unknown_pods: int | None
     """Those of them whose amounts could not be read, which are in no sum; absent as above."""
+    cluster_limit_ratio: float | None
+    """The same sum of limits over all nodes, divided by the allocatable memory of all; absent as above, and when a node
+    does not say."""
 
 
 class ClusterFacts(msgspec.Struct, frozen=True):

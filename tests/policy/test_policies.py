@@ -104,6 +104,12 @@ CATALOGUE = {
     "node-memory-limits-overcommitted": "medium",
     "node-memory-headroom-missing": "medium",
     "memory-high-throttles": "medium",
+    "node-memory-limits-uneven": "medium",
+    # running
+    "container-oom-killed": "critical",
+    "pods-pending-for-memory": "high",
+    "pods-evicted-for-memory": "high",
+    "pod-resize-pending": "medium",
     # usage
     "memory-request-below-usage": "high",
     "memory-limit-near-peak": "high",
