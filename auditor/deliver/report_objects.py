@@ -59,7 +59,8 @@ class _ListMeta(msgspec.Struct, frozen=True):
 
 
 class _List(msgspec.Struct, frozen=True):
-    items: tuple[_Item, ...]
+    items: tuple[_Item, ...] | None
+    """null where there is none."""
     metadata: _ListMeta = _ListMeta()
 
 
@@ -140,7 +141,7 @@ class Writer:
                 if answer.status != 200:
                     raise DeliveryError(f"list {plural}.{api.group}: {self._said(answer)}")
                 page = self._decoded(answer, _List)
-                yield from (item.metadata for item in page.items)
+                yield from (item.metadata for item in page.items or ())
                 token = page.metadata.continue_
                 if not token:
                     break
