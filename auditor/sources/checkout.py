@@ -31,18 +31,19 @@ class Checkout:
     written: dict[str, bytes] = field(default_factory=dict)
     """Blob to a file that holds it."""
 
+    def audited(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return what an audit may read: manifests by their names, links, all of a chart or a kustomization."""
+        return _wanted(entries, self._links(entries))
+
     def write(self, entries: Sequence[Entry], folder: Path) -> tuple[Skipped, ...]:
-        """Write what an audit reads into a folder that is there and empty; return what cannot be written."""
-        links = self._links(entries)
-        wanted, skipped = _safe(_wanted(entries, links))
+        """Write files and links into a folder that is there and has none of them; return what cannot be written."""
+        wanted, skipped = _safe(entries)
         top = os.fsencode(folder)
         for parent in sorted({os.path.dirname(entry.path) for entry in wanted}):  # noqa: PTH120 - names are bytes
             os.makedirs(os.path.join(top, parent), exist_ok=True)  # noqa: PTH103, PTH118
-        files = [entry for entry in wanted if entry.kind == FILE]
-        skipped += self._files(files, top)
-        for entry in wanted:
-            if entry.kind == LINK and entry.path in links:
-                os.symlink(links[entry.path], os.path.join(top, entry.path))  # noqa: PTH118, PTH211
+        skipped += self._files([entry for entry in wanted if entry.kind == FILE], top)
+        for path, target in self._links(wanted).items():
+            os.symlink(target, os.path.join(top, path))  # noqa: PTH118, PTH211
         return tuple(skipped)
 
     def _links(self, entries: Sequence[Entry]) -> dict[bytes, bytes]:
@@ -104,7 +105,6 @@ def shown(path: bytes) -> str:
 
 
 def _wanted(entries: Sequence[Entry], links: Mapping[bytes, bytes]) -> list[Entry]:
-    """Return what an audit may read: manifests by their names, links, all of a chart's or a kustomization's folder."""
     whole = {folder for entry in entries for folder, _, name in [_split(entry.path)] if name in _WHOLE}
     linked = {os.path.normpath(os.path.join(_split(path)[0], target)) for path, target in links.items()}  # noqa: PTH118
     return [
