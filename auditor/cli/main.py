@@ -19,6 +19,7 @@ _COMMANDS = {
     "baseline": "auditor.cli.baseline",
     "usage": "auditor.cli.usage",
     "size": "auditor.cli.size",
+    "fix": "auditor.cli.fix",
 }
 """Command to its module, which holds it under the same name; imported when asked for."""
 

@@ -16,6 +16,11 @@ def needs_records(outputs: Sequence[Output]) -> bool:
     return any(output.format == "csv-inventory" for output in outputs)
 
 
+def needs_replacements(outputs: Sequence[Output]) -> bool:
+    """Return whether a report tells fixes as lines of their files."""
+    return any(output.format in ("json", "sarif") for output in outputs)
+
+
 def write_reports(outputs: Sequence[Output], audit: Any, seconds: float) -> None:
     """Write the reports of an `Audit` that took so long. Raises click.UsageError for a file that cannot be written."""
     report = msgspec.structs.replace(audit.report, seconds=seconds)

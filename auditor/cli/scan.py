@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from auditor.cli.common import audit_options, exit_code, parse_outputs, report_options, run_audit
-from auditor.cli.outputs import needs_records, write_reports
+from auditor.cli.outputs import needs_records, needs_replacements, write_reports
 from auditor.reports import FORMATS
 
 
@@ -22,7 +22,8 @@ def scan(**arguments: Any) -> int:
     outputs = parse_outputs(arguments["outputs"], tuple(FORMATS), quiet=arguments["quiet"])
     started = time.monotonic()
     more = {"baseline": arguments["baseline"], "complete": arguments["complete"]}
-    audit = run_audit(arguments, keep_records=needs_records(outputs), **more)
+    told = {"keep_records": needs_records(outputs), "replacements": needs_replacements(outputs)}
+    audit = run_audit(arguments, **told, **more)
     write_reports(outputs, audit, time.monotonic() - started)
     fail_on = arguments["fail_on"] or audit.fail_on or "medium"
     return exit_code(failed=audit.failed(fail_on), complete=audit.complete)

@@ -17,6 +17,7 @@ import msgspec
 from auditor.expressions.near import instead
 from auditor.expressions.types import PACKAGE, descriptor_pool, fields_of, is_struct
 from auditor.kube.humane import format_bytes, percent_text
+from auditor.kube.meant import meant_quantity, with_unit
 from auditor.kube.quantity import MAX_BYTES, parse_bytes
 
 MAX_CHARS = 2_000
@@ -28,6 +29,8 @@ FUNCTIONS = {
     "quantity": 'quantity("512Mi") -> int: the bytes of a Kubernetes quantity',
     "bytes_text": "bytes_text(bytes: int) -> string: 512Mi, 1.5Gi",
     "percent_text": "percent_text(share: double) -> string: 0.5 is 50%",
+    "with_unit": 'with_unit("512m", "Mi") -> string: the number with another unit, 512Mi; empty where it is no number',
+    "meant_quantity": 'meant_quantity("512MB") -> string: what a refused quantity surely means, 512M; else empty',
 }
 """Helpers that conditions and messages may call, each with what it returns."""
 
@@ -159,6 +162,8 @@ def _functions() -> list[Any]:
         ("quantity", [kinds.STRING], kinds.INT, parse_bytes),
         ("bytes_text", [kinds.INT], kinds.STRING, format_bytes),
         ("percent_text", [kinds.DOUBLE], kinds.STRING, percent_text),
+        ("with_unit", [kinds.STRING, kinds.STRING], kinds.STRING, with_unit),
+        ("meant_quantity", [kinds.STRING], kinds.STRING, meant_quantity),
     )
     return [
         cel.FunctionDecl(name, [cel.Overload(id=f"auditor_{name}", return_type=result, parameters=given, impl=call)])

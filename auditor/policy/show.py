@@ -14,6 +14,7 @@ def page(policy: Policy) -> str:
         f"It says: `{policy.message}`",
         f"## Why\n\n{policy.why}",
         f"## How to fix\n\n{policy.remediation}",
+        *_fix(policy),
         f"## When to waive\n\n{policy.waive or 'Seldom.'}",
         *_parameters(policy),
         *_yields(policy),
@@ -40,6 +41,20 @@ def _facts(policy: Policy) -> str:
     if policy.deprecated:
         rows.append(f"| deprecated | {policy.deprecated} |")
     return "| | |\n|---|---|\n" + "\n".join(rows)
+
+
+def _fix(policy: Policy) -> list[str]:
+    """Return what `auditor fix` does about it."""
+    rule = policy.fix
+    if rule is None:
+        return []
+    steps = [f"- writes `{text}` at `{path}`" for path, text in rule.set]
+    steps += [f"- names `{path}` `{name}`" for path, name in rule.rename]
+    steps += [f"- removes `{path}`" for path in rule.remove]
+    if rule.history:
+        steps.append("- writes the request and limit that history argues for, where there is one (`--usage`)")
+    when = f", where `{rule.when.strip()}`" if rule.when else ""
+    return [f"`auditor fix` does it{when}:\n\n" + "\n".join(steps)]
 
 
 def _parameters(policy: Policy) -> list[str]:

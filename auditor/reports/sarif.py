@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from auditor.findings import Finding, Report, Rule, Skipped
+from auditor.findings import Finding, Replacement, Report, Rule, Skipped
 from auditor.reports.locations import ROOT, artifact, location, related
-from auditor.reports.text import LEVELS, TOOL_NAME, counted, encode_json, is_complete, plain, worst_first
+from auditor.reports.text import LEVELS, TOOL_NAME, counted, encode_json, fix_words, is_complete, plain, worst_first
 
 MAX_RESULTS = 5_000
 """GitHub shows the first 5,000 results of a run and refuses more than 25,000."""
@@ -115,7 +115,29 @@ def _result(finding: Finding, artifacts: dict[str, dict[str, Any]]) -> dict[str,
     }
     if finding.related:
         result["relatedLocations"] = related(finding.related, artifacts)
+    if finding.replacements:
+        result["fixes"] = [_fix(finding, finding.replacements)]
     return result
+
+
+def _fix(finding: Finding, replacements: tuple[Replacement, ...]) -> dict[str, Any]:
+    """Return the fix: for each file, whole lines and what to write instead of them."""
+    by_file: dict[str, list[dict[str, Any]]] = {}
+    for item in replacements:
+        by_file.setdefault(item.file, []).append(_replacement(item))
+    changes = [{"artifactLocation": artifact(file), "replacements": some} for file, some in by_file.items()]
+    return {"description": {"text": _message(fix_words(finding))}, "artifactChanges": changes}
+
+
+def _replacement(item: Replacement) -> dict[str, Any]:
+    """Return lines without their last line break, which stays; lines that are removed go with theirs."""
+    if not item.text:
+        region = {"startLine": item.line, "startColumn": 1, "endLine": item.end_line + 1, "endColumn": 1}
+        return {"deletedRegion": region}
+    text = item.text.removesuffix("\n").removesuffix("\r")
+    # NOTE: without an end column a region ends before the line break (SARIF 2.1.0, 3.30.8).
+    region = {"startLine": item.line, "startColumn": 1, "endLine": item.end_line}
+    return {"deletedRegion": region, "insertedContent": {"text": text}}
 
 
 def _properties(finding: Finding) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import msgspec
 
 from auditor.findings import SEVERITIES, Finding, Report, Skipped, WorkloadRef, severity_rank
 from auditor.kube.humane import format_bytes
+from auditor.kube.paths import path_text
 
 TOOL_NAME = "kube-memory-auditor"
 
@@ -183,6 +184,13 @@ def waiver_words(finding: Finding) -> str:
     if finding.waived is None:
         return ""
     return f"waived until {finding.waived.expires} by {finding.waived.by}: {finding.waived.reason}"
+
+
+def fix_words(finding: Finding) -> str:
+    """Return what a fix changes: `spec.containers[0].resources.limits.memory = 512Mi`; empty without one."""
+    forms = {"set": "{path} = {value}", "rename": "{path} is named {value}", "remove": "{path} is removed"}
+    steps = [forms[edit.op].format(path=path_text(edit.path), value=edit.value) for edit in finding.fix or ()]
+    return plain(", ".join(steps))
 
 
 def counted(number: int, noun: str) -> str:
