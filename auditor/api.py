@@ -28,12 +28,14 @@ from auditor.kube.versions import Target, nearest_target, parse_target
 from auditor.live import judge_cluster
 from auditor.policy.keys import PROFILES
 from auditor.policy.load import load_policies, shipped_folder
+from auditor.rendering import render_options
 from auditor.sizing.model import Profile, SizingInput
 from auditor.sources.cluster.entries import Entries, Header
 from auditor.sources.cluster.groups import ClusterObjects
-from auditor.sources.discover import discover
+from auditor.sources.inputs import find_inputs
 from auditor.sources.model import Discovery, Object
 from auditor.sources.read import ReadOptions, read_file
+from auditor.sources.rendering import ChartOptions, RenderOptions
 from auditor.usage.join import History
 from auditor.waivers import load_waivers
 from auditor.workers import Progress, Task, Work, judge_files
@@ -78,6 +80,20 @@ class Options:
     """The input is a whole cluster: what is missing in it is missing."""
     node: str | None = None
     """Tell the facts as they are on this Node of the input."""
+    helm_values: Sequence[str] = ()
+    """Files of values for each chart, on top of its own and the config's; the last wins."""
+    helm_set: Sequence[str] = ()
+    """`KEY=VALUE` for each chart."""
+    helm_release: str | None = None
+    """The name of each chart's release; the chart's name by default."""
+    helm_api_versions: Sequence[str] = ()
+    """API versions that the cluster has, for charts that ask."""
+    helm_environments: bool = False
+    """Judge each chart with each of its values files that looks like an environment, in the place of its default."""
+    helm: str | None = None
+    """The program that renders charts; found on PATH by default."""
+    kustomize: str | None = None
+    """The program that renders kustomizations, kustomize or kubectl; found on PATH by default."""
     replacements: bool = False
     """Check the fixes of findings, and tell them as lines of their files."""
 
@@ -141,7 +157,7 @@ def run(
     """
     config, folder = _config(options)
     rules = rules_of(options, config, folder)
-    found = discover(paths, (*config.exclude, *options.exclude), stdin)
+    found = _found(paths, options, (config, folder), stdin)
     parts = []
     if found.files or not clusters:
         work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
@@ -166,7 +182,7 @@ def run(
 def inputs_of(paths: Sequence[str], options: Options, *, stdin: bytes | None = None) -> tuple[Discovery, "Rules"]:
     """Return the files that an audit reads and what decides about them, for who judges them more than once."""
     config, folder = _config(options)
-    return discover(paths, (*config.exclude, *options.exclude), stdin), rules_of(options, config, folder)
+    return _found(paths, options, (config, folder), stdin), rules_of(options, config, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +261,7 @@ def sizing_inputs(
 
     config, folder = _config(options)
     window, unusable = _window(options, config, folder)
-    found = discover(paths, (*config.exclude, *options.exclude), stdin)
+    found = _found(paths, options, (config, folder), stdin)
     read = _reading(options, config)
     by_root: dict[int, list[Object]] = {}
     skipped = [*found.skipped, *unusable]
@@ -322,6 +338,35 @@ def template_paths(options: Options) -> dict[str, KeyPath]:
 def _reading(options: Options, config: Config) -> ReadOptions:
     template_paths = {kind: tuple(text.split(".")) for kind, text in config.template_paths.items()}
     return ReadOptions(template_paths=template_paths, namespace=options.namespace or config.namespace)
+
+
+def _found(paths: Sequence[str], options: Options, where: tuple[Config, Path], stdin: bytes | None) -> Discovery:
+    """Return the files of some paths, charts and kustomizations rendered; `where` is the config and its folder."""
+    config, folder = where
+    exclude = (*config.exclude, *options.exclude)
+    return find_inputs(paths, exclude, stdin, rendering=rendering(options, config, folder))
+
+
+def rendering(options: Options, config: Config, folder: Path, base: str | None = None) -> RenderOptions:
+    """Return how charts and kustomizations are rendered; `base` is what their names are relative to.
+
+    Raises ConfigError for a file of values that is not there, VersionError for an unknown version of Kubernetes.
+    """
+    wanted = ChartOptions(
+        values=tuple(options.helm_values),
+        sets=tuple(options.helm_set),
+        release=options.helm_release,
+        namespace=options.namespace or config.namespace,
+        api_versions=tuple(options.helm_api_versions),
+        environments=True if options.helm_environments else None,
+    )
+    more = RenderOptions(
+        kubernetes_version=_target(options, config).version,
+        helm=options.helm,
+        kustomize=options.kustomize,
+        jobs=options.jobs or usable_cores(),
+    )
+    return render_options(config, folder, wanted, more, base)
 
 
 def _sizing() -> Profile:

@@ -73,6 +73,29 @@ class Usage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rules from names in the cluster to names in the manifests; the first that matches counts."""
 
 
+class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a Helm chart is rendered; what is absent is the chart's own, or helm's."""
+
+    values: tuple[str, ...] = ()
+    """Files of values, the last wins."""
+    set: tuple[str, ...] = ()
+    """`KEY=VALUE`, as `helm --set` takes them."""
+    release: str | None = None
+    """The release's name; the chart's by default."""
+    namespace: str | None = None
+    api_versions: tuple[str, ...] = ()
+    """Such as `monitoring.coreos.com/v1`, for charts that ask what the cluster has."""
+    environments: bool | None = None
+    """Judge the chart with each of its values files that looks like an environment."""
+
+
+class Helm(Chart, frozen=True, forbid_unknown_fields=True):
+    """How all Helm charts are rendered, and what differs for some."""
+
+    charts: dict[str, Chart] = {}
+    """By the chart's folder, relative to the config's. Lists are added to those of all charts, others replace."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole config file; every key may be absent. Paths in it are relative to its folder."""
 
@@ -89,6 +112,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Kind to the path of its pod template, such as `ScaledJob: spec.jobTargetRef.template`."""
     sidecars: Sidecars = Sidecars()
     usage: Usage = Usage()
+    helm: Helm = Helm()
     nightly: Nightly = Nightly()
     rules: dict[str, RuleConfig] = {}
     overrides: tuple[Override, ...] = ()

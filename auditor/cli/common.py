@@ -98,7 +98,42 @@ def _options(command: F) -> F:
         click.option("--namespace", metavar="NAME", help="Namespace of objects that name none."),
         click.option("--exclude", multiple=True, metavar="GLOB", help="Files and folders to leave out."),
     )
-    return judging_options(_with(command, *files))
+    return judging_options(_with(rendering_options(command), *files))
+
+
+def rendering_options(command: F) -> F:
+    """Add the options of a command that renders charts and kustomizations."""
+    return _with(
+        command,
+        click.option("--helm-values", multiple=True, metavar="FILE", help="Values for each chart; the last file wins."),
+        click.option("--helm-set", multiple=True, metavar="KEY=VALUE", help="A value for each chart, as helm --set."),
+        click.option("--helm-release", metavar="NAME", help="Name of each release. [default: the chart's]"),
+        click.option("--helm-api-versions", multiple=True, metavar="VERSION", help="An API that the cluster has."),
+        click.option(
+            "--helm-environments",
+            is_flag=True,
+            help="Judge each chart with each of its values files that looks like an environment.",
+        ),
+        click.option("--helm", metavar="PROGRAM", envvar="AUDITOR_HELM", help="helm. [default: the one on PATH]"),
+        click.option(
+            "--kustomize",
+            metavar="PROGRAM",
+            envvar="AUDITOR_KUSTOMIZE",
+            help="kustomize or kubectl. [default: the one on PATH]",
+        ),
+    )
+
+
+HELM_OPTIONS = (
+    "helm_values",
+    "helm_set",
+    "helm_release",
+    "helm_api_versions",
+    "helm_environments",
+    "helm",
+    "kustomize",
+)
+"""The names of those."""
 
 
 def _with(command: F, *options: Callable[[F], F]) -> F:
@@ -124,6 +159,7 @@ def options_from(arguments: dict[str, Any], **more: Any) -> Any:
         "usage",
         "usage_cluster",
         "jobs",
+        *HELM_OPTIONS,
     )
     window = arguments["usage_window"]
     return Options(

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from auditor.findings import Skipped
-from auditor.sources.kustomize import KUSTOMIZATION_NAMES, partial_files
-from auditor.sources.model import Discovery, InputFile
+from auditor.sources.kustomize import KUSTOMIZATION_NAMES
+from auditor.sources.model import Discovery, Found, InputFile
 from auditor.sources.read import MAX_FILE_BYTES
+from auditor.sources.shown import path_words, shown_path
 
 ENDINGS = (".yaml", ".yml", ".json")
-CHART_REASON = "Helm chart is not rendered; render it with `helm template` and scan the output"
+ARCHIVE_ENDINGS = (".tgz", ".tar.gz")
+"""Of what may be a packed chart."""
 
 
 class SourceError(Exception):
@@ -38,14 +40,14 @@ def discover(
 
 class _Finder:
     def __init__(self, exclude: Sequence[str], base: str) -> None:
-        self._excluded = _excluder(exclude)
+        self._excluded = excluder(exclude)
         self._base = base
         self._seen: set[str] = set()
         self._files: list[InputFile] = []
         self._skipped: list[Skipped] = []
         self._notes: list[str] = []
-        self._kustomizations: dict[str, str] = {}
-        """Real path to shown path."""
+        self._charts: list[Found] = []
+        self._kustomizations: list[Found] = []
 
     def add_stdin(self, root: int, content: bytes) -> None:
         if "-" not in self._seen:
@@ -59,41 +61,23 @@ class _Finder:
             self._skip(path, error.strerror)
             return
         except (OSError, ValueError) as error:
-            raise SourceError(f"{_text(path)}: {getattr(error, 'strerror', None) or error}") from error
+            raise SourceError(f"{path_words(path)}: {getattr(error, 'strerror', None) or error}") from error
         if stat.S_ISDIR(status.st_mode):
             self._folder(_Tree(root, path, os.path.realpath(path)), "")
+        elif stat.S_ISREG(status.st_mode) and path.endswith(ARCHIVE_ENDINGS):
+            self._archive(root, path, "", "")
         elif stat.S_ISREG(status.st_mode):
             self._file(root, path, "", "", status.st_size)
         else:
             self._pipe(root, path)
 
     def result(self) -> Discovery:
-        """Return what was found, kustomize's partial files taken out."""
-        partial: dict[str, str] = {}
-        for real, shown in self._kustomizations.items():
-            named = partial_files(real)
-            partial.update(dict.fromkeys(named, shown))
-        kept = tuple(file for file in self._files if file.content is not None or not _is_in(file.path, partial))
-        taken: dict[str, int] = {}
-        for file in self._files:
-            owner = None if file.content is not None else _owner(file.path, partial)
-            if owner is not None:
-                taken[owner] = taken.get(owner, 0) + 1
-        for shown, count in taken.items():
-            what = (
-                "1 file that it names as a patch or component is"
-                if count == 1
-                else (f"{count} files that it names as patches or components are")
-            )
-            self._notes.append(f"{shown}: {what} not judged; judge the output of `kustomize build`")
-        return Discovery(kept, tuple(self._skipped), tuple(self._notes))
+        """Return what was found."""
+        charts, kustomizations = tuple(self._charts), tuple(self._kustomizations)
+        return Discovery(tuple(self._files), tuple(self._skipped), tuple(self._notes), charts, kustomizations)
 
     def _shown(self, path: str) -> str:
-        full = os.path.abspath(path)  # noqa: PTH100 - links must stay as they are named
-        prefix = self._base.rstrip(os.sep) + os.sep
-        if full == self._base:
-            return "."
-        return _text(full.removeprefix(prefix))
+        return shown_path(path, self._base)
 
     def _skip(self, path: str, reason: str | None) -> None:
         self._skipped.append(Skipped(self._shown(path), None, None, f"cannot be read: {reason or 'unknown error'}"))
@@ -112,11 +96,21 @@ class _Finder:
         real, shown = os.path.realpath(path), self._shown(path)
         if real in self._seen or self._excluded(shown) or (relative and self._excluded(relative)):
             return
+        if path.endswith(ARCHIVE_ENDINGS):
+            self._archive(root, path, relative, folder)
+            return
         self._seen.add(real)
         if os.path.basename(path) in KUSTOMIZATION_NAMES:  # noqa: PTH119
-            self._kustomizations[real] = shown
+            self._kustomizations.append(Found(path, shown, folder, root))
         if path.endswith(ENDINGS) or not relative or path.lower().endswith(ENDINGS):
             self._files.append(InputFile(path, shown, folder, root, size))
+
+    def _archive(self, root: int, path: str, relative: str, folder: str) -> None:
+        """Add what may be a packed chart; `relative` is empty for one that is named."""
+        real, shown = os.path.realpath(path), self._shown(path)
+        if real not in self._seen and not self._excluded(shown) and not (relative and self._excluded(relative)):
+            self._seen.add(real)
+            self._charts.append(Found(path, shown, folder, root, named=not relative))
 
     def _folder(self, tree: "_Tree", relative: str) -> None:
         """Walk a folder; links last, so that a file found under its own name keeps it."""
@@ -139,7 +133,7 @@ class _Finder:
         linked = {path for _, path in links}
         # Real files first: `seen` then drops the links to them.
         for below, path, size in sorted(found, key=lambda item: (item[1] in linked, item[0].split("/"))):
-            self._file(tree.root, path, below, _text(os.path.dirname(below)), size)  # noqa: PTH120
+            self._file(tree.root, path, below, path_words(os.path.dirname(below)), size)  # noqa: PTH120
         self._sort(tree.root)
 
     def _sort(self, root: int) -> None:
@@ -163,7 +157,7 @@ class _Finder:
             self._skip(path, error.strerror)
             return []
         if any(name == "Chart.yaml" for name, _ in entries):
-            self._skipped.append(Skipped(shown, None, None, CHART_REASON))
+            self._charts.append(Found(path, shown, path_words(here), tree.root))
             return []
         return entries
 
@@ -194,7 +188,7 @@ class _Tree:
 
 
 def _wanted(name: str) -> bool:
-    return name.lower().endswith(ENDINGS) or name in KUSTOMIZATION_NAMES
+    return name.lower().endswith(ENDINGS) or name in KUSTOMIZATION_NAMES or name.endswith(ARCHIVE_ENDINGS)
 
 
 def _size(entry: os.DirEntry[str]) -> int:
@@ -204,29 +198,7 @@ def _size(entry: os.DirEntry[str]) -> int:
         return 0
 
 
-def _text(path: str) -> str:
-    """Return a path as text in POSIX form; bytes that are no UTF-8 are written as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace").replace(os.sep, "/")
-
-
-def _owner(path: str, partial: dict[str, str]) -> str | None:
-    """Return the kustomization that names a file, or a folder above it."""
-    real = os.path.realpath(path)
-    if os.path.basename(real) in KUSTOMIZATION_NAMES:  # noqa: PTH119
-        return None
-    while real not in partial:
-        parent = os.path.dirname(real)  # noqa: PTH120
-        if parent == real:
-            return None
-        real = parent
-    return partial[real]
-
-
-def _is_in(path: str, partial: dict[str, str]) -> bool:
-    return bool(partial) and _owner(path, partial) is not None
-
-
-def _excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
+def excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return whether a path, or a folder above it, matches a glob; one without `/` matches at any depth."""
     if not patterns:
         return lambda _: False

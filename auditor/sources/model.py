@@ -189,6 +189,8 @@ class Found:
     shown: str
     identity_folder: str
     root: int
+    named: bool = False
+    """Whether it is a PATH argument itself, of archives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class Discovery:
     skipped: tuple[Skipped, ...]
     """What cannot be read: no permission, a link that leads nowhere ..."""
     notes: tuple[str, ...]
-    """Files left out on purpose: kustomize patches, links that leave the tree."""
+    """What is left out on purpose: patches of a kustomization, links that leave the tree ..."""
     charts: tuple[Found, ...] = ()
     """Folders with a Chart.yaml, of which nothing is in `files`, and archives that may be charts."""
     kustomizations: tuple[Found, ...] = ()

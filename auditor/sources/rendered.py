@@ -32,18 +32,20 @@ class RenderedPlaces:
         return self.origin.place if key is not None and key.file != self.origin.place.file else None
 
     def _key(self, path: Path) -> Place | None:
-        return self.places.get(path[: len(self.start) + _existing(self.data, path[len(self.start) :])])
+        known = len(self.start) + _existing(self.data, path[len(self.start) :])
+        # A key may be known to decide what is absent now: `resources: {}` in the values.
+        return next(
+            (self.places[path[:end]] for end in range(len(path), known - 1, -1) if path[:end] in self.places), None
+        )
 
 
 def _existing(data: Any, path: Path) -> int:
     """Return how many steps of a path exist in plain data."""
     for depth, step in enumerate(path):
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        else:
+        is_item = isinstance(data, list) and isinstance(step, int) and step < len(data)
+        if not is_item and not (isinstance(data, dict) and step in data):
             return depth
+        data = data[step]
     return len(path)
 
 

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from auditor.sources.discover import CHART_REASON, SourceError, discover
+from auditor.sources.discover import SourceError, discover
+from auditor.sources.kustomize import without_partial
 
 
 @pytest.fixture
@@ -57,12 +58,17 @@ def test_a_path_that_does_not_exist_is_wrong_use(tree):
         discover(["nowhere"])
 
 
-def test_a_chart_is_one_skipped_input(tree):
-    tree("k/app/Chart.yaml", "k/app/templates/x.yaml", "k/app/charts/sub/Chart.yaml", "k/ok.yaml")
+def test_a_chart_is_found_as_one_and_nothing_in_it_is_read(tree):
+    tree("k/app/Chart.yaml", "k/app/templates/x.yaml", "k/app/charts/sub/Chart.yaml", "k/ok.yaml", "k/app-1.tgz")
     found = discover(["k"])
     assert shown(found) == ["k/ok.yaml"]
-    assert [(item.file, item.reason) for item in found.skipped] == [("k/app", CHART_REASON)]
-    assert [item.file for item in discover(["k/app", "k"]).skipped] == ["k/app"]
+    assert [(item.shown, item.identity_folder, item.named) for item in found.charts] == [
+        ("k/app", "app", False),
+        ("k/app-1.tgz", "", False),
+    ]
+    assert [(item.shown, item.root) for item in discover(["k/app", "k"]).charts] == [("k/app", 0), ("k/app-1.tgz", 1)]
+    assert [item.named for item in discover(["k/app-1.tgz"]).charts] == [True]
+    assert discover(["k"], ["app*"]).charts == ()
     assert shown(discover(["k/app/templates/x.yaml"])) == ["k/app/templates/x.yaml"]
 
 
@@ -132,7 +138,7 @@ def test_kustomize_patches_and_components_are_not_judged_and_told(tree):
         text="resources: [../base]\ncomponents: [../comp, 'https://x/y']\npatches: [{path: ../p/one.yaml}, {patch: x}]\n"
         "patchesStrategicMerge:\n- ../p/two.yaml\n- |\n  a: 1\npatchesJson6902: [{path: ../p/three.yaml}]\n",
     )
-    found = discover(["k"])
+    found = without_partial(discover(["k"]))
     assert shown(found) == ["k/base/d.yaml", "k/comp/kustomization.yaml", "k/over/kustomization.yaml"]
     (note,) = found.notes
     assert note.startswith("k/over/kustomization.yaml: 4 files that it names as patches or components are not judged")
@@ -141,7 +147,9 @@ def test_kustomize_patches_and_components_are_not_judged_and_told(tree):
 def test_a_kustomization_without_ending_counts_but_is_no_manifest(tree):
     tree("k/p.yaml", "k/d.yaml")
     tree("k/Kustomization", text="patches: [{path: p.yaml}]\n")
-    assert shown(discover(["k"])) == ["k/d.yaml"]
+    found = discover(["k"])
+    assert shown(without_partial(found)) == ["k/d.yaml"]
+    assert [item.shown for item in found.kustomizations] == ["k/Kustomization"]
 
 
 def test_a_file_outside_the_working_folder_is_shown_in_full(tree, tmp_path, monkeypatch):
