@@ -25,7 +25,9 @@ def memory_key(pod: Mapping[str, Any]) -> bytes:
     names = {volume.get("name") for volume in volumes}
     parts: list[Any] = [{key: value for key, value in spec.items() if key not in _OF_ONE_POD}, volumes]
     parts[0] |= {key: [_container(item, names) for item in spec[key]] for key in _CONTAINERS if spec.get(key)}
-    parts.append([_resized(item) for key in _STATUSES for item in status.get(key) or ()])
+    asked = {item.get("name"): item.get("resources") or {} for key in _CONTAINERS for item in spec.get(key) or ()}
+    told = (_resized(item, asked) for key in _STATUSES for item in status.get(key) or ())
+    parts.append([item for item in told if item is not None])
     parts.append([(c.get("type"), c.get("reason")) for c in status.get("conditions") or () if _is_resize(c)])
     parts.append((status.get("resize"), status.get("resources"), status.get("allocatedResources")))
     return hashlib.blake2b(_encode(parts), digest_size=16).digest()
@@ -40,8 +42,14 @@ def _container(item: dict[str, Any], volumes: set[Any]) -> dict[str, Any]:
     return item | {"volumeMounts": kept}
 
 
-def _resized(item: Mapping[str, Any]) -> tuple[Any, ...]:
-    return item.get("name"), item.get("resources"), item.get("allocatedResources")
+def _resized(item: Mapping[str, Any], asked: Mapping[Any, Any]) -> tuple[Any, ...] | None:
+    """Return what the status of a container says besides its spec: None without a resize, or before it started."""
+    wanted = asked.get(item.get("name"))
+    requests = wanted.get("requests") if isinstance(wanted, dict) else None
+    actual, allocated = item.get("resources") or None, item.get("allocatedResources") or None
+    if actual in (None, wanted) and allocated in (None, requests):
+        return None
+    return item.get("name"), actual, allocated
 
 
 def _is_resize(condition: Mapping[str, Any]) -> bool:

@@ -85,6 +85,14 @@ def test_pods_that_are_being_resized_are_apart_from_the_others():
     ]
 
 
+def test_a_pod_that_has_not_started_is_like_the_others_that_are_not_resized():
+    resources = container()["resources"]
+    told = {"name": "app", "resources": resources, "allocatedResources": resources["requests"]}
+    started = of_web("web-6f7d9-a", status={"containerStatuses": [told]})
+    (obj,) = found_in(*web(started, of_web("web-6f7d9-b", status={"phase": "Pending"})))
+    assert obj.live.pods_total == 2
+
+
 def test_finished_pods_are_not_judged_but_their_evictions_count():
     evicted = {
         "phase": "Failed",
