@@ -34,7 +34,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def render(report: Report) -> str:
     """Return the findings as CSV (RFC 4180), waived and known ones included."""
-    return write_rows(COLUMNS, (_row(finding) for finding in report.findings))
+    return write_rows(COLUMNS, (finding_row(finding, status(finding)) for finding in report.findings))
 
 
 def write_rows(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -51,12 +51,13 @@ def _guarded(text: str) -> str:
     return "'" + plain(text) if text.startswith(_FORMULA_STARTS) else plain(text)
 
 
-def _row(finding: Finding) -> tuple[Cell, ...]:
+def finding_row(finding: Finding, status: str) -> tuple[Cell, ...]:
+    """Return a finding in the columns above."""
     place, workload = finding.place, finding.workload
     return (
         finding.policy,
         finding.severity,
-        status(finding),
+        status,
         finding.cluster,
         workload.namespace,
         workload.kind,

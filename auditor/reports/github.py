@@ -1,5 +1,7 @@
 """The findings as GitHub's workflow commands: annotations on the lines of a pull request."""
 
+from collections.abc import Sequence
+
 from auditor.findings import Finding, Place, Report, Skipped
 from auditor.reports.text import (
     LEVELS,
@@ -27,10 +29,17 @@ def render(report: Report) -> str:
 
     Waived and known findings are not annotated. The last lines are plain text for the log.
     """
+    commands = within_limits(with_status(report, "new"), report.skipped)
+    # The verdict holds numbers and our own words only, so it cannot be a command.
+    return "\n".join([*commands, without_commands(verdict(report)), judged(report), ""])
+
+
+def within_limits(findings: Sequence[Finding], inputs: Sequence[Skipped]) -> list[str]:
+    """Return the commands for findings and inputs that could not be judged, as many as GitHub shows."""
     by_level: dict[str, list[str]] = {"error": [], "warning": [], "note": []}
-    for finding in worst_first(with_status(report, "new")):
+    for finding in worst_first(findings):
         by_level[LEVELS[finding.severity]].append(_command(finding))
-    skipped = [_skipped(item) for item in report.skipped]
+    skipped = [_skipped(item) for item in inputs]
     kept = skipped[: max(LIMIT - len(by_level["error"]), _RESERVED_FOR_SKIPPED)]
     errors = by_level["error"][: LIMIT - len(kept)] + kept
     warnings = by_level["warning"][:LIMIT]
@@ -40,8 +49,7 @@ def render(report: Report) -> str:
         notices = notices[: LIMIT - 1]
         hidden = total - len(errors) - len(warnings) - len(notices)
         notices = [*notices, _more(hidden)]
-    # The verdict holds numbers and our own words only, so it cannot be a command.
-    return "\n".join([*errors, *warnings, *notices, without_commands(verdict(report)), judged(report), ""])
+    return [*errors, *warnings, *notices]
 
 
 def _more(hidden: int) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from auditor.findings import Edit, Finding, Place, Replacement, Report
+from auditor.findings import Edit, Finding, Place, Replacement, Report, Skipped
 from auditor.kube.paths import path_text
 from auditor.reports.text import TOOL_NAME, encode_json
 
@@ -157,11 +157,8 @@ def render(report: Report) -> str:
             counts.known,
             counts.skipped,
         ),
-        findings=tuple(_finding(finding) for finding in report.findings),
-        skipped=tuple(
-            SkippedEntry(item.file or None, item.line, item.column, item.reason, item.cluster)
-            for item in report.skipped
-        ),
+        findings=tuple(finding_entry(finding) for finding in report.findings),
+        skipped=tuple(skipped_entry(item) for item in report.skipped),
         notes=report.notes,
     )
     return encode_json(document, indent=2) + "\n"
@@ -169,16 +166,21 @@ def render(report: Report) -> str:
 
 def schema() -> str:
     """Return the JSON Schema of the report; docs/report.schema.json holds it."""
-    body = msgspec.json.schema(Document)
+    return schema_of(Document, f"{TOOL_NAME} report, version {VERSION}")
+
+
+def schema_of(document: type[msgspec.Struct], title: str) -> str:
+    """Return the JSON Schema of a document."""
     described = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"{TOOL_NAME} report, version {VERSION}",
-        **body,
+        "title": title,
+        **msgspec.json.schema(document),
     }
     return encode_json(described, indent=2) + "\n"
 
 
-def _finding(finding: Finding) -> FindingEntry:
+def finding_entry(finding: Finding) -> FindingEntry:
+    """Return a finding as the report tells it."""
     place = finding.place
     ref = finding.workload
     waived = finding.waived
@@ -208,6 +210,11 @@ def _finding(finding: Finding) -> FindingEntry:
         replacements=None if finding.replacements is None else tuple(_lines(item) for item in finding.replacements),
         cluster=finding.cluster,
     )
+
+
+def skipped_entry(item: Skipped) -> SkippedEntry:
+    """Return what could not be judged as the report tells it."""
+    return SkippedEntry(item.file or None, item.line, item.column, item.reason, item.cluster)
 
 
 def _step(edit: Edit) -> FixStep:

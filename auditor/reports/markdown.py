@@ -22,7 +22,7 @@ LIMIT = 1 << 20
 """GitHub takes a job summary of at most 1 MiB."""
 
 _MAX_SKIPPED = 50
-_NOTE_ROOM = 300
+NOTE_ROOM = 300
 """Bytes kept free for the sentence that says how much is missing."""
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#|~!+\-])")
@@ -30,7 +30,7 @@ _REFERENCE = re.compile(r"#(?=\w)")
 _BREAK = "&#8203;"
 """A zero-width space: it ends a mention, an issue number or an address that a name would otherwise become."""
 
-_HEADER = ("| Severity | Place | Workload | Subject | Finding | Policy |", "|---|---|---|---|---|---|")
+HEADER = ("| Severity | Place | Workload | Subject | Finding | Policy |", "|---|---|---|---|---|---|")
 _WAIVED_HEADER = (
     "| Severity | Place | Workload | Finding | Policy | Reason | Until |",
     "|---|---|---|---|---|---|---|",
@@ -48,21 +48,20 @@ def escaped(text: str) -> str:
 
 def render(report: Report, *, limit: int = LIMIT) -> str:
     """Return the report as Markdown of at most `limit` bytes in UTF-8 (above 1,000), the worst findings first."""
-    page = _Page(limit - _NOTE_ROOM)
+    page = Page(limit - NOTE_ROOM)
     for line in ("## Memory audit", "", f"**{escaped(verdict(report))}**", "", judged(report), ""):
         page.add(line)
-    _bullets(page, "Not judged", _skipped(report))
-    missing = _table(page, "Findings", _HEADER, [_row(finding) for finding in worst_first(with_status(report, "new"))])
+    bullets(page, "Not judged", _skipped(report))
+    missing = table(
+        page, "Findings", HEADER, [finding_row(finding) for finding in worst_first(with_status(report, "new"))]
+    )
     waived = [_waived_row(finding) for finding in worst_first(with_status(report, "waived"))]
-    missing += _table(page, "Waived", _WAIVED_HEADER, waived)
-    _bullets(page, "Notes", [escaped(note) for note in report.notes])
-    if missing or page.cut:
-        what = counted(missing, "row") if missing else "Some lines"
-        page.lines += [f"*This page is cut at {limit} bytes: {what} not shown. The JSON and CSV reports hold all.*", ""]
-    return without_commands(encodable("\n".join(page.lines)))
+    missing += table(page, "Waived", _WAIVED_HEADER, waived)
+    bullets(page, "Notes", [escaped(note) for note in report.notes])
+    return page.text(missing, limit)
 
 
-class _Page:
+class Page:
     """Lines within a number of bytes."""
 
     def __init__(self, room: int) -> None:
@@ -80,14 +79,23 @@ class _Page:
         self.lines.append(line)
         return True
 
+    def text(self, missing: int, limit: int) -> str:
+        """Return the page, with a last line that says how many rows are missing when it is cut."""
+        lines = self.lines
+        if missing or self.cut:
+            what = counted(missing, "row") if missing else "Some lines"
+            lines = [*lines, f"*This page is cut at {limit} bytes: {what} not shown. JSON and CSV hold all.*", ""]
+        return without_commands(encodable("\n".join(lines)))
 
-def _bullets(page: _Page, title: str, items: list[str]) -> None:
+
+def bullets(page: Page, title: str, items: list[str]) -> None:
+    """Add a list under a title; nothing when it is empty."""
     if items:
         for line in (f"### {title}", "", *(f"- {item}" for item in items), ""):
             page.add(line)
 
 
-def _table(page: _Page, title: str, header: tuple[str, ...], rows: list[str]) -> int:
+def table(page: Page, title: str, header: tuple[str, ...], rows: list[str]) -> int:
     """Add a table and return how many of its rows did not fit."""
     if not rows:
         return 0
@@ -106,7 +114,8 @@ def _skipped(report: Report) -> list[str]:
     return items
 
 
-def _row(finding: Finding) -> str:
+def finding_row(finding: Finding) -> str:
+    """Return a finding as a row of the table of findings."""
     cells = (
         f"**{finding.severity}**",
         escaped(_place(finding)),
