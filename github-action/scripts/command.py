@@ -1,0 +1,56 @@
+"""The auditor's command line for a run: the inputs as options, never as text that a shell reads."""
+
+from pathlib import Path
+
+from event import Plan
+from runner import given, given_lines, switched_on
+
+JSON = "result.json"
+MARKDOWN = "result.md"
+"""Names of the files, in the action's folder, that later steps read."""
+
+_VALUES = {
+    "config": "config",
+    "profile": "profile",
+    "fail-on": "fail-on",
+    "kubernetes-version": "kubernetes-version",
+    "waivers": "waivers",
+    "baseline": "baseline",
+    "usage": "usage",
+}
+_LISTS = {"policies": "policies", "helm-values": "helm-values"}
+
+
+def arguments(plan: Plan, folder: Path) -> list[str]:
+    """Return what to call the auditor with; `folder` takes the files for later steps.
+
+    A value stands behind an equals sign, and what is no option behind `--`: one that begins with `-` stays a value.
+    """
+    paths = given_lines("paths") or (".",)
+    if plan.base:
+        own = [f"--path={path}" for path in paths if path != "."]
+        own += ["--merge-base"] if plan.from_merge_base else []
+        own += ["--trust-head"] if switched_on("trust-head") else []
+        return ["diff", *own, *_options(), *_outputs(folder), "--", plan.base, *([plan.head] if plan.head else [])]
+    return ["scan", *_options(), *_outputs(folder), "--", *paths]
+
+
+def baseline_arguments(target: str) -> list[str]:
+    """Return how to write today's findings to a baseline file."""
+    left_out = {"fail-on", "baseline"}
+    return ["baseline", "write", *_options(left_out), f"--to={target}", "--", *(given_lines("paths") or (".",))]
+
+
+def _options(left_out: frozenset[str] | set[str] = frozenset()) -> list[str]:
+    values = [(option, given(name)) for name, option in _VALUES.items() if name not in left_out]
+    options = [f"--{option}={value}" for option, value in values if value]
+    for name, option in _LISTS.items():
+        options += [f"--{option}={value}" for value in given_lines(name)]
+    return options
+
+
+def _outputs(folder: Path) -> list[str]:
+    """Return the reports: annotations to the log, where GitHub reads them, the others to files."""
+    wanted = [f"json={folder / JSON}", f"markdown={folder / MARKDOWN}"]
+    wanted += [f"{kind}={given(f'{kind}-file')}" for kind in ("sarif", "csv") if given(f"{kind}-file")]
+    return ["--output=github", *(f"--output={text}" for text in (*wanted, *given_lines("outputs")))]
