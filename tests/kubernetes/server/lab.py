@@ -135,6 +135,7 @@ class Lab:
         self._keys()
         client, peer, self._port = _free_ports(3)
         client_address, peer_address = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+        self.etcd = client_address
         self._spawn(
             "etcd",
             "--name=lab",
