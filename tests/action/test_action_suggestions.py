@@ -105,7 +105,8 @@ def test_a_name_of_a_file_is_no_pattern(repository, monkeypatch):
     assert not suggestions.fits(item, payload["pull_request"]["head"]["sha"], sides, run_git)
 
 
-def test_without_commits_nothing_is_suggested(change):
+@pytest.mark.usefixtures("change")
+def test_without_commits_nothing_is_suggested():
     [item] = made(finding())
     for sides in ({}, {"base": {"commit": None}, "head": {"commit": None}}, {"base": {"commit": "0" * 40}}):
         assert not suggestions.fits(item, "a" * 40, sides, run_git)
@@ -215,7 +216,7 @@ def test_without_permission_a_notice_says_so(suggest, github, method):
     assert len(github.written()) == (1 if method == "POST" else 0)
 
 
-def test_the_comment_shows_them_too_and_is_bounded_with_them(suggest, github, job):
+def test_the_comment_shows_them_too_and_is_bounded_with_them(suggest, github):
     many = [finding(line=3, end_line=3, text="b: '```' # @team\n" + "# x\n" * number) for number in range(1, 15)]
     suggest(*many, comment="true", suggestions="false")
     [item] = github.comments["issues"]
