@@ -79,7 +79,9 @@ def test_after_a_few_refusals_the_rest_is_not_tried():
 
 def test_one_refusal_does_not_keep_the_others_from_being_written():
     server = Server(Answer(422, b'{"message": "invalid"}'), CREATED)
-    with pytest.raises(DeliveryError, match=r"2 objects written, 0 removed, then: create .*n0/memory-auditor: HTTP 422"):
+    with pytest.raises(
+        DeliveryError, match=r"2 objects written, 0 removed, then: create .*n0/memory-auditor: HTTP 422"
+    ):
         write(server, count=3)
 
 
