@@ -13,7 +13,7 @@ import msgspec
 from auditor.baseline import Baseline, apply_baseline
 from auditor.config import Selection
 from auditor.facts.build import FactOptions, build_record
-from auditor.facts.context import Context, is_context
+from auditor.facts.context import Context, is_context, known_elsewhere
 from auditor.facts.members import Member, member_of
 from auditor.facts.record import Record, Subject, WideRecord
 from auditor.facts.surroundings import wide_records
@@ -74,6 +74,8 @@ class Judged(msgspec.Struct, frozen=True):
     """The workloads that have a history: namespace, kind and name."""
     root: int = 0
     """Which PATH argument, that is which cluster, they belong to."""
+    variant: str = ""
+    """Which of several renderings of the same chart or base, each a cluster of its own."""
     objects: int = 0
     workloads: int = 0
     containers: int = 0
@@ -158,6 +160,8 @@ class Judge:
         used: set[str] = set()
         by_file: dict[str, list[tuple[Object, WideRecord]]] = {}
         for obj, record in wide_records(context, members, self._plan.target):
+            if known_elsewhere(obj) in context.inherited:
+                continue
             by_file.setdefault(obj.file, []).append((obj, record))
         for pairs in by_file.values():
             waivers = _FileWaivers(self._plan, [obj for obj, _ in pairs], own=True)

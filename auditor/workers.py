@@ -10,17 +10,17 @@ import gc
 import multiprocessing
 import pickle
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from auditor.config import ConfigError
 from auditor.engine import Judge, Judged, Plan
-from auditor.facts.context import Context, is_context, without_namespace
+from auditor.facts.context import Context, is_context, known_elsewhere, without_namespace
 from auditor.findings import Skipped
 from auditor.sources.comments import object_lines, own_comments
 from auditor.sources.model import InputFile, Object
@@ -50,6 +50,12 @@ class Task:
     """The one node that facts are asked for."""
     contexts: tuple[Context, ...] = ()
     """One for each PATH argument."""
+    variants: Mapping[tuple[int, str], Context] = field(default_factory=dict)
+    """Of renderings that have a context of their own, on top of their PATH argument's."""
+
+    def context_of(self, root: int, variant: str) -> Context:
+        """Return the context of a PATH argument, or of a variant in it."""
+        return self.variants.get((root, variant), self.contexts[root])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +105,30 @@ def _judge_batch(files: Sequence[InputFile]) -> bytes:
 def judge_file(file: InputFile, task: Task, judge: Judge) -> Judged:
     """Read and judge one file."""
     result = read_file(file, task.read)
-    judged = judge.judge_objects(result.objects, task.contexts[file.root], keep_records=task.keep_records)
+    variant = file.rendered.variant if file.rendered else ""
+    context = task.context_of(file.root, variant)
+    judged = judge.judge_objects(result.objects, context, keep_records=task.keep_records)
     return msgspec.structs.replace(
         judged,
         skipped=(*result.skipped, *judged.skipped),
         foreign_documents=result.foreign_documents,
         root=file.root,
+        variant=variant,
     )
 
 
 def _context_batch(files: Sequence[InputFile]) -> bytes:
     """Return the context objects of some files, by their roots, without their texts."""
     task, _ = in_worker()
-    found: list[tuple[int, Object]] = []
+    found: list[tuple[int, str, Object]] = []
     for file in files:
         content = file_bytes(file)
         if content is None or not may_hold_context(content):
             continue
         objects = read_file(replace(file, content=content), task.read).objects
         lines = object_lines(objects)
-        found.extend((file.root, _alone(obj, lines)) for obj in objects if is_context(obj))
+        variant = file.rendered.variant if file.rendered else ""
+        found.extend((file.root, variant, _alone(obj, lines)) for obj in objects if is_context(obj))
     return pickle.dumps(found)
 
 
@@ -185,9 +195,10 @@ def judge_around(task: Task, judged: Sequence[Judged]) -> list[Judged]:
     """Judge what stands around the pods in each context of a task, when all of its files have been judged."""
     around = Judge(task.plan)
     found = []
-    for root, context in enumerate(task.contexts):
+    places = {**{(root, ""): context for root, context in enumerate(task.contexts)}, **task.variants}
+    for place, context in places.items():
         if context.wide:
-            members = [member for part in judged if part.root == root for member in part.members]
+            members = [member for part in judged if (part.root, part.variant) == place for member in part.members]
             found.append(around.judge_surroundings(context, members))
     return found
 
@@ -214,22 +225,34 @@ def with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Ta
     """Return the task with the context of each PATH argument, what is unusable in them, and what a reader must know."""
     roots = 1 + max((file.root for file in files), default=0)
     objects: list[list[Object]] = [[] for _ in range(roots)]
+    more: dict[tuple[int, str], list[Object]] = {}
     for part, crashed in _run(_context_batch, files, task, jobs, lambda _: None):
         # A file that crashes here crashes again when it is judged, and is told there.
-        for root, obj in [] if crashed else pickle.loads(part):  # noqa: S301 - written by our own worker
-            objects[root].append(obj)
+        for root, variant, obj in [] if crashed else pickle.loads(part):  # noqa: S301 - written by our own worker
+            (more.setdefault((root, variant), []) if variant else objects[root]).append(obj)
     built = [Context.build(some, task.plan.target.minor) for some in objects]
+    built += [_on_top_of(objects[root], own, task.plan.target.minor) for (root, _), own in more.items()]
     contexts = [replace(context, complete=task.complete, history=task.history) for context, _ in built]
     if task.node is not None:
         contexts = on_node(contexts, task.node)
-    lost = sum(without_namespace(some) for some in objects)
+    lost = sum(without_namespace(some) for some in (*objects, *more.values()))
     verb = (
         "object of the context names no namespace and joins"
         if lost == 1
         else "objects of the context name no namespace and join"
     )
     notes = [f"{lost} {verb} no workload: give --namespace"] if lost else []
-    return replace(task, contexts=tuple(contexts)), [item for _, skipped in built for item in skipped], notes
+    told = list(dict.fromkeys(item for _, skipped in built for item in skipped))
+    variants = dict(zip(more, contexts[roots:], strict=True))
+    return replace(task, contexts=tuple(contexts[:roots]), variants=variants), told, notes
+
+
+def _on_top_of(shared: Sequence[Object], own: Sequence[Object], minor: int) -> tuple[Context, tuple[Skipped, ...]]:
+    """Return the context of a rendering in that of its PATH argument; what it has itself hides the same of that."""
+    mine = {(obj.kind, obj.namespace, obj.name) for obj in own}
+    inherited = [obj for obj in shared if (obj.kind, obj.namespace, obj.name) not in mine]
+    context, skipped = Context.build([*inherited, *own], minor)
+    return replace(context, inherited=frozenset(map(known_elsewhere, inherited))), skipped
 
 
 def on_node(contexts: Sequence[Context], name: str) -> list[Context]:

@@ -99,6 +99,8 @@ class Context:
     """Whether the input is said to be the whole cluster."""
     whole_namespaces: frozenset[str] = frozenset()
     """Namespaces that are whole, of a cluster of which only some were read."""
+    inherited: frozenset[tuple[str, str, str | None, str]] = frozenset()
+    """What of it, by `known_elsewhere`, is another context's too and judged there."""
     inner_owners: frozenset[Workload] = frozenset()
     """What owns pods and is itself made by another workload, which is judged in its place."""
 
@@ -143,6 +145,11 @@ class Context:
 
 
 EMPTY = Context()
+
+
+def known_elsewhere(obj: Object) -> tuple[str, str, str | None, str]:
+    """Return what tells an object from others of the same input."""
+    return obj.file, obj.kind, obj.namespace, obj.name
 
 
 def acts_on(autoscaler: HorizontalAutoscaler | VerticalAutoscaler) -> Workload:

@@ -103,6 +103,13 @@ class Repository:
         advice = "; this clone is shallow: git fetch --unshallow, or fetch-depth: 0" if self.shallow else ""
         raise SourceError(f"{base.name} and {head.name} have no common commit{advice}")
 
+    def remotes(self) -> tuple[str, ...]:
+        """Return the names under which the repository lies on other machines: the last parts of their addresses."""
+        done = _call(self.folder, "config", "--null", "--get-regexp", r"^remote\..*\.url$")
+        addresses = [item.partition(b"\n")[2].decode("utf-8", "replace") for item in done.stdout.split(b"\0")]
+        names = (re.split(r"[/:]", address.rstrip("/"))[-1] for address in addresses)
+        return tuple(dict.fromkeys(name for name in names if re.fullmatch(r"[\w.-]+", name)))
+
     def entries(self, tree: str) -> tuple[Entry, ...]:
         """Return the files of a tree, submodules among them, in git's order. Raises SourceError without the tree."""
         done = _checked(self.folder, "ls-tree", "-r", "-z", "-l", "--full-tree", tree)

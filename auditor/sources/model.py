@@ -178,6 +178,9 @@ class RenderedFrom:
     itself."""
     namespace: str | None = None
     """For objects that name none; None leaves it to the option."""
+    variant: str = ""
+    """Which of several renderings of the same chart or base; each is a cluster of its own, whose context is that of the
+    PATH argument too. Empty for the only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +210,3 @@ class Discovery:
     """Folders with a Chart.yaml, of which nothing is in `files`, and archives that may be charts."""
     kustomizations: tuple[Found, ...] = ()
     """Files that are kustomizations by their names."""
-    inherits: Mapping[int, int] = field(default_factory=dict)
-    """Clusters beyond those of the PATH arguments to the one whose context is theirs too: overlays, environments."""

@@ -18,8 +18,11 @@ _PATHS: dict[str, Path] = {
 class NoLocator:
     """Every path is at the same place."""
 
+    def __init__(self, file: str = "test.yaml") -> None:
+        self.file = file
+
     def place(self, path: Path) -> Place:  # noqa: ARG002 - the interface of Locator
-        return Place("test.yaml", 1, 1, 1, 2)
+        return Place(self.file, 1, 1, 1, 2)
 
     def alias_place(self, path: Path) -> Place | None:  # noqa: ARG002 - the interface of Locator
         return None
@@ -39,7 +42,7 @@ def make_object(data: dict[str, Any], file: str = "test.yaml", line: int = 1) ->
         line=line,
         path=(),
         pod_path=_PATHS.get(data["kind"]),
-        locator=NoLocator(),
+        locator=NoLocator(file),
     )
 
 

@@ -18,6 +18,7 @@ from auditor.sources.cluster.kubeconfig import (
     heard,
     load_settings,
     tidy,
+    words,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ JSON = "application/json"
 MAX_BODY_BYTES = 512 << 20
 """Of one answer. Metrics of all pods come in one piece: 100,000 pods take about 80 MB."""
 _CHUNK_BYTES = 1 << 16
+_OPENSSL = re.compile(r"\[SSL[^\]]*\] ?| ?\(_ssl\.c:\d+\)")
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 __all__ = ["JSON", "Answer", "ClusterError", "Connection", "Timeouts", "UnreachableError", "connect"]
@@ -146,7 +148,9 @@ class Connection:
             with heard() as lines:
                 auth = self._settings.configuration.auth_settings()
         except faults() as error:
-            raise UnreachableError(f"the credentials cannot be renewed: {self.clean(error)}", lasting=True) from None
+            raise UnreachableError(
+                f"the credentials cannot be renewed: {self.clean(words(error))}", lasting=True
+            ) from None
         if lines:
             raise UnreachableError(f"the credentials cannot be renewed: {self.clean(lines[-1])}", lasting=True)
         value = str((auth.get("BearerToken") or {}).get("value") or "").strip()
@@ -176,14 +180,14 @@ class Connection:
 
         kinds = urllib3.exceptions
         if isinstance(error, kinds.SSLError):
-            return UnreachableError(f"TLS: {self.clean(error)}", lasting=True)
+            return UnreachableError(f"TLS: {self.clean(_tls_words(str(error)))}", lasting=True)
         if isinstance(error, kinds.ProxyError):
-            return UnreachableError(f"the proxy does not answer: {self.clean(error.original_error)}")
+            return UnreachableError(f"the proxy does not answer: {self.clean(_cause(error.original_error))}")
         # NOTE: the first two are kinds of ConnectTimeoutError too.
         if isinstance(error, kinds.NameResolutionError):
             return UnreachableError("its name cannot be resolved", lasting=True)
         if isinstance(error, kinds.NewConnectionError):
-            return UnreachableError("no connection: " + self.clean(_ERRNO.sub("", str(error).rpartition(": ")[2])))
+            return UnreachableError("no connection: " + self.clean(_cause(error)))
         if isinstance(error, kinds.ConnectTimeoutError):
             return UnreachableError("no connection in time")
         if isinstance(error, kinds.ReadTimeoutError):
@@ -231,10 +235,7 @@ def _version(connection: Connection) -> str | None:
     try:
         answer = _first(connection)
     except UnreachableError as error:
-        help_words = ""
-        if str(error).startswith("TLS:"):
-            help_words = "; is the certificate-authority of the kubeconfig this server's?"
-        raise ClusterError(f"{where}: {error}{help_words}") from None
+        raise ClusterError(f"{where}: {error}") from None
     if answer.status == 401:
         raise ClusterError(f"{where}: the server does not accept the credentials (HTTP 401): log in again")
     if answer.status in (403, 429) or answer.status >= 500:
@@ -257,6 +258,19 @@ def _first(connection: Connection) -> Answer:
         if error.lasting:
             raise
     return connection.get("/version")
+
+
+def _cause(error: Exception) -> str:
+    """Return the last part of what urllib3 says of a connection, such as `Connection refused`."""
+    return _ERRNO.sub("", str(error).rpartition(": ")[2])
+
+
+def _tls_words(text: str) -> str:
+    """Return what OpenSSL says without its own names, and what may be wrong with the kubeconfig."""
+    text = _OPENSSL.sub("", text)
+    if "issuer" in text or "self-signed" in text or "self signed" in text:
+        return f"{text}: is the certificate-authority of the kubeconfig this server's?"
+    return "the client certificate or its key is no PEM file" if text.strip() == "PEM lib" else text
 
 
 def _secrets_of(proxy: str | None) -> set[str]:

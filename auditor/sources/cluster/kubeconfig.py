@@ -7,6 +7,7 @@ NO_PROXY says, `as` impersonates, and a plugin that fails is an error, not an an
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ IN_CLUSTER = "in-cluster"
 """The name of the cluster that this runs in."""
 _DEFAULT = "~/.kube/config"
 _SHOWN = 300
+_ENTRY = re.compile(r"/?\{.*\}", re.DOTALL)
+"""An entry of a kubeconfig, tokens included, that the `kubernetes` package puts into its words."""
 
 
 class ClusterError(Exception):
@@ -80,7 +83,7 @@ def heard() -> Iterator[list[str]]:
 
     class Ear(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
+            lines.append(_ENTRY.sub("", record.getMessage()))
 
     ear = Ear(logging.ERROR)
     logging.getLogger().addHandler(ear)
@@ -114,7 +117,7 @@ def _from_service_account(environ: Mapping[str, str], folder: Path) -> Settings:
     try:
         loader.load_and_set(configuration)
     except faults() as error:
-        raise ClusterError(f"service account in {folder}: {tidy(error)}") from None
+        raise ClusterError(f"service account in {folder}: {words(error)}") from None
     return Settings(IN_CLUSTER, configuration)
 
 
@@ -134,11 +137,11 @@ def _from_files(files: list[Path], context: str | None) -> Settings:
         loader = _loaded(merger, name, configuration)
     except faults() as error:
         where = shown if context is None else f"{shown}: context {tidy(context)}"
-        raise ClusterError(f"{where}: {_words(error)}") from None
+        raise ClusterError(f"{where}: {words(error)}") from None
     user = loader._user.value if loader._user else {}  # noqa: SLF001 - nothing public tells
     cluster = loader._cluster.value  # noqa: SLF001
     if cluster.get("proxy-url"):
-        configuration.no_proxy = None
+        configuration.proxy, configuration.no_proxy = cluster["proxy-url"], None
     return Settings(name, configuration, tuple(_impersonated(user)), not cluster.get("disable-compression"))
 
 
@@ -202,12 +205,12 @@ def _few(names: list[str]) -> str:
     return shown + (" ..." if len(names) > 10 else "")
 
 
-def _words(error: Exception) -> str:
-    """Return what a fault says, without the values of the file that its text may hold."""
+def words(error: Exception) -> str:
+    """Return what one of `faults()` says, without the values of the file that its text may hold."""
     import yaml
 
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: is no YAML: {tidy(error.problem)}"
     if isinstance(error, KeyError | TypeError | AttributeError):
         return f"is no proper kubeconfig ({type(error).__name__})"
-    return tidy(error)
+    return tidy(_ENTRY.sub("", str(error)))

@@ -93,10 +93,9 @@ def _joined(found: Discovery, work: _Work, exclude: Sequence[str]) -> Discovery:
     excluded = excluder(exclude)
     used = {path for _, rendered in work.done for path in rendered.used}
     kept = [file for file in found.files if file.content is not None or os.path.realpath(file.path) not in used]
-    clusters, inherits = _clusters(work.done, 1 + max((file.root for file in found.files), default=0))
     rendered = [
-        replace(file, root=cluster)
-        for (_, rendering), cluster in zip(work.done, clusters, strict=True)
+        replace(file, rendered=replace(file.rendered, variant=variant)) if file.rendered and variant else file
+        for (_, rendering), variant in zip(work.done, _variants(work.done), strict=True)
         for file in rendering.files
         if not excluded(file.shown)
     ]
@@ -116,29 +115,20 @@ def _joined(found: Discovery, work: _Work, exclude: Sequence[str]) -> Discovery:
             skipped=(*found.skipped, *work.roots.skipped, *work.skipped, *skipped),
             notes=(*found.notes, *notes),
             kustomizations=left,
-            inherits=inherits,
         )
     )
 
 
-def _clusters(done: Sequence[tuple[RenderRoot, Rendered]], first: int) -> tuple[list[int], dict[int, int]]:
-    """Return the cluster of each rendering, and whose context the clusters beyond the PATH arguments share.
+def _variants(done: Sequence[tuple[RenderRoot, Rendered]]) -> list[str]:
+    """Return for each rendering what tells it from others of the same chart or base, empty for the only one.
 
-    Renderings of one chart, or of overlays on one base, stand for the same objects in different places: each is a
-    cluster of its own, which has the context of the files that are nobody's rendering.
+    Those stand for the same objects in different places.
     """
     users: dict[str, int] = {}
     for root, rendered in done:
         for path in {root.path, *rendered.used}:
             users[path] = users.get(path, 0) + 1
-    clusters: list[int] = []
-    inherits: dict[int, int] = {}
-    following = max([first, *(root.root + 1 for root, _ in done)])
-    for root, rendered in done:
-        if all(users[path] == 1 for path in {root.path, *rendered.used}):
-            clusters.append(root.root)
-            continue
-        clusters.append(following)
-        inherits[following] = root.root
-        following += 1
-    return clusters, inherits
+    return [
+        "" if all(users[path] == 1 for path in {root.path, *rendered.used}) else root.identity_folder or root.shown
+        for root, rendered in done
+    ]

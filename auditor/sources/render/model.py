@@ -55,7 +55,7 @@ class RenderRoot:
     identity_folder: str
     """Relative to the PATH argument, with what tells it from other renderings of the same folder; for fingerprints."""
     root: int
-    """Which cluster its objects are in: the PATH argument's number, or one beyond those."""
+    """Which PATH argument it came from."""
     tree: Tree
     chart: bool
     """Whether it is a Helm chart."""
