@@ -17,10 +17,10 @@ class Fixer:
         self._sizer = Sizer(profile)
 
     def fix(self, obj: Object, record: Record, subject: Subject) -> tuple[Edit, ...] | None:
-        """Return what to write, None where nothing is recommended or the subject is no container."""
+        """Return what to write, None where nothing is recommended; of a pod, for all of its containers."""
         place = subject.path[-2:]
-        container = next((item for item in record.containers if (item.list_name, item.index) == place), None)
-        if container is None or subject.type != "container":
+        some = [item for item in record.containers if subject.type == "pod" or (item.list_name, item.index) == place]
+        if subject.type not in ("container", "pod"):
             return None
-        item = sizing_input(obj, record, container, container.usage)
-        return edits(item, recommend(item, self._sizer)) or None
+        items = [sizing_input(obj, record, container, container.usage) for container in some]
+        return tuple(edit for item in items for edit in edits(item, recommend(item, self._sizer))) or None
