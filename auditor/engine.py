@@ -284,7 +284,7 @@ def _finding(obj: Object, verdict: Verdict, fix: tuple[Edit, ...] | None, beside
     return Finding(
         policy=verdict.policy.id,
         severity=verdict.severity,
-        message=verdict.message + besides,
+        message=verdict.message + besides + _template(obj, place),
         values=verdict.values,
         workload=WorkloadRef(api_version=obj.api_version, kind=obj.kind, namespace=obj.namespace, name=obj.name),
         subject_type=subject.type,
@@ -300,6 +300,12 @@ def _finding(obj: Object, verdict: Verdict, fix: tuple[Edit, ...] | None, beside
         fix=fix,
         cluster=obj.cluster,
     )
+
+
+def _template(obj: Object, place: Place | None) -> str:
+    """Return words about the file that an object was rendered from, where the place is in another one."""
+    named = obj.template is not None and (place is None or place.file != obj.template)
+    return f" (rendered from {obj.template})" if named else ""
 
 
 def _places(obj: Object, path: Path) -> tuple[Place | None, tuple[Place, ...]]:

@@ -41,15 +41,16 @@ def region(place: Place) -> dict[str, Any]:
     }
 
 
-def related(places: tuple[Place, ...], artifacts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def related(finding: Finding, artifacts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the related locations; `artifacts` remembers the URI of each file."""
+    file = finding.place.file if finding.place else ""
     return [
         {
             "id": number,
             "physicalLocation": _physical(place, artifacts),
-            "message": {"text": "reached through this alias"},
+            "message": {"text": "reached through this alias" if place.file == file else "rendered from this file"},
         }
-        for number, place in enumerate(places, start=1)
+        for number, place in enumerate(finding.related, start=1)
     ]
 
 

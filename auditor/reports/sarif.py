@@ -114,7 +114,7 @@ def _result(finding: Finding, artifacts: dict[str, dict[str, Any]]) -> dict[str,
         "properties": _properties(finding),
     }
     if finding.related:
-        result["relatedLocations"] = related(finding.related, artifacts)
+        result["relatedLocations"] = related(finding, artifacts)
     if finding.replacements:
         result["fixes"] = [_fix(finding, finding.replacements)]
     return result
