@@ -16,6 +16,7 @@ from auditor.sources.read import ReadOptions, read_file
 from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive
 
 _INLINE = ("annotation ", "comment ")
+_Owner = tuple[Identity, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,19 @@ class Believer:
     read: ReadOptions
     _objects: dict[str, tuple[Object, ...]] = field(default_factory=dict)
     _asked: list[AskedWaiver] = field(default_factory=list)
-    _before: dict[tuple[Identity, str], tuple[str, int]] = field(default_factory=dict)
+    _before: dict[_Owner | None, tuple[str, int]] = field(default_factory=dict)
+    """Where the objects of HEAD were in BASE."""
+    _after: dict[_Owner | None, tuple[str, int]] = field(default_factory=dict)
+    """Where they are."""
 
     def believed(self) -> Believed:
         """Return HEAD's findings, waived where a waiver that counts covers them."""
-        self._before = {
-            (pair.after.identity, pair.after.folder): (pair.before.footprint.file, pair.before.footprint.line)
-            for pair in self.pairs
-            if pair.after is not None and pair.before is not None
-        }
+        for before, after in ((pair.before, pair.after) for pair in self.pairs):
+            if after is not None:
+                owner = (after.identity, after.folder)
+                self._after[owner] = (after.footprint.file, after.footprint.line)
+                if before is not None:
+                    self._before[owner] = (before.footprint.file, before.footprint.line)
         findings = tuple(self._checked(finding) for finding in self.head.report.findings)
         return Believed(findings, tuple(self._asked))
 
@@ -53,7 +58,7 @@ class Believer:
         waived, place = finding.waived, finding.place
         if waived is None or place is None or not waived.by.startswith(_INLINE):
             return finding
-        after = self._object(self.head, finding, place.file, place.line)
+        after = self._object(self.head, finding, place.file, place.line) or self._rendered(finding)
         before = None if after is None else self._counterpart(finding, after)
         allowed = [] if after is None or before is None else _allowed(finding, after, before)
         bare = msgspec.structs.replace(finding, waived=None)
@@ -62,6 +67,11 @@ class Believer:
             told = (waived.by, waived.reason, waived.expires)
             self._asked.append(AskedWaiver(finding.policy, *told, finding.workload, finding.fingerprint))
         return result
+
+    def _rendered(self, finding: Finding) -> Object | None:
+        """Return the object of a finding whose place is in another file: what decides it in a chart."""
+        known = self._after.get(self.head.owners.get(finding.fingerprint))
+        return None if known is None else self._object(self.head, finding, *known)
 
     def _counterpart(self, finding: Finding, after: Object) -> Object | None:
         """Return the object in BASE: a workload wherever it was, another object in the same file."""

@@ -15,11 +15,12 @@ import msgspec
 from auditor.api import Options, silent, usable_cores
 from auditor.diff.memory import RENDERED, Identity, Workload, counted, identity_of, workload_of
 from auditor.diff.model import Side
+from auditor.diff.rendered import rendering_of
 from auditor.diff.rules import Judgement
 from auditor.diff.sides import Sides, Tree
 from auditor.engine import Besides, Judged, assemble
 from auditor.findings import Report, Skipped
-from auditor.sources.discover import discover
+from auditor.sources.inputs import find_inputs
 from auditor.sources.model import InputFile
 from auditor.sources.read import file_bytes, may_hold_context
 from auditor.workers import Progress, Task, apart, judge_around, judge_in, with_contexts
@@ -76,9 +77,8 @@ def judge_both(
 ) -> tuple[Result, Result]:
     """Return both sides, judged by one set of rules."""
     jobs, told = options.jobs or usable_cores(), progress or silent
-    exclude = (*by.config.exclude, *options.exclude)
     task = replace(by.rules.task, keep_records=True)
-    base, head = _input(sides.base, exclude), _input(sides.head, exclude)
+    base, head = (_input(tree, sides, by, options) for tree in (sides.base, sides.head))
     shared = base.context == head.context
     head_task, head_bad, head_notes = with_contexts(tuple(head.files.values()), task, jobs)
     if shared and base.roots <= head.roots:
@@ -101,28 +101,41 @@ def _same(base: _Input, head: _Input) -> frozenset[Key]:
     return frozenset(key for key, digest in head.digests.items() if base.digests.get(key) == digest)
 
 
-def _input(tree: Tree, exclude: Sequence[str]) -> _Input:
-    found = discover([path for _, path in tree.paths], exclude, base=str(tree.folder))
+def _input(tree: Tree, sides: Sides, by: Judgement, options: Options) -> _Input:
+    exclude = (*by.config.exclude, *options.exclude)
+    how = rendering_of(tree, sides, by, options)
+    found = find_inputs([path for _, path in tree.paths], exclude, rendering=how, base=str(tree.folder))
     numbers = [number for number, _ in tree.paths]
     files: dict[Key, InputFile] = {}
     digests: dict[Key, bytes] = {}
     context: set[tuple[Key, bytes]] = set()
     for file in found.files:
-        placed = replace(file, root=numbers[file.root])
-        key = (placed.root, placed.shown, "")
+        placed = replace(file, root=_root(file.root, numbers))
+        key = (placed.root, placed.shown, "" if file.rendered is None else file.identity_folder)
+        while key in files:
+            key = (*key[:2], f"{key[2]}\0")
         content = file_bytes(placed) or b""
         files[key], digests[key] = placed, _digest(placed, content)
         if may_hold_context(content):
             context.add((key, digests[key]))
-    return _Input(
-        tree, files, digests, frozenset(context), (*tree.skipped, *found.skipped), (*tree.notes, *found.notes)
-    )
+    skipped, notes = (*tree.skipped, *found.skipped), (*tree.notes, *found.notes)
+    return _Input(tree, files, digests, frozenset(context), skipped, notes)
+
+
+def _root(root: int, numbers: Sequence[int]) -> int:
+    """Return the number of a PATH that may not be there on the other side; renderings have clusters beyond those."""
+    return numbers[root] if root < len(numbers) else root - len(numbers) + _BEYOND
+
+
+_BEYOND = 1_000
+"""More PATHs than anybody names."""
 
 
 def _digest(file: InputFile, content: bytes) -> bytes:
     """Return what tells a content from others; one that is too large to be read is told by its size."""
     size = 0 if content else os.path.getsize(file.path) if file.content is None else file.size_bytes  # noqa: PTH202
-    return hashlib.sha256(b"%d\0%s" % (size, content)).digest()
+    origin = repr(file.rendered).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(b"%d\0%s\0%s" % (size, origin, content)).digest()
 
 
 def _judge(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress) -> _Part:

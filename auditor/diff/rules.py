@@ -25,6 +25,11 @@ class Judgement:
 
     rules: Rules
     config: Config
+    """As it is written."""
+    folder: Path
+    """What its paths are relative to."""
+    start: bytes | None
+    """That folder from the top of the repository, for a config of a revision; None for one on disk."""
     judging: tuple[Judging, ...]
     """The files of it that the change touches."""
 
@@ -37,13 +42,17 @@ def judgement(sides: Sides, options: Options) -> Judgement:
         judging: tuple[Judging, ...] = ()
         if sides.repository is not None:
             judging = _Finder(sides, sides.repository, sides.head.entries or {}).touched(config, path, options)
-        return Judgement(rules_of(options, config, folder), config, judging)
+        return Judgement(rules_of(options, config, folder), config, folder, None, judging)
     finder = _Finder(sides, sides.repository, sides.rules)
     with _told(finder.top, sides):
         config, path = finder.config(options)
         here = finder.placed(config, path)
-        rules = rules_of(finder.options(options), here, Path.cwd() if path is None else path.parent)
-    return Judgement(_named(rules, finder.top, sides), config, finder.touched(config, path, options))
+        folder = Path.cwd() if path is None else path.parent
+        rules = rules_of(finder.options(options), here, folder)
+    inside = path is not None and path.is_relative_to(finder.top)
+    start = finder.start(path) if inside else None
+    touched = finder.touched(config, path, options)
+    return Judgement(_named(rules, finder.top, sides), config, folder, start, touched)
 
 
 class _Finder:
@@ -78,7 +87,7 @@ class _Finder:
 
     def placed(self, config: Config, path: Path | None) -> Config:
         """Return a config of the revision with the files that it names in the places where they are now."""
-        start = self._start(path)
+        start = self.start(path)
         if path is None or start is None or not path.is_relative_to(self.top):
             return config
         usage = config.usage
@@ -116,7 +125,7 @@ class _Finder:
         if base is None or head is None:
             return ()
         names = [("config", name) for name in self._configs(options, base, head)]
-        start = self._start(path)
+        start = self.start(path)
         if start is not None:
             in_config = (
                 ("policies", config.policies),
@@ -145,7 +154,7 @@ class _Finder:
         names = [b"/".join([*parts[:size], FILE_NAME.encode()]) for size in range(len(parts), -1, -1)]
         return [name for name in names if any(name in tree for tree in trees)]
 
-    def _start(self, path: Path | None) -> bytes | None:
+    def start(self, path: Path | None) -> bytes | None:
         """Return the folder of a config from the top of the repository, None for one outside of it."""
         if path is None:
             return None

@@ -45,6 +45,8 @@ class Tree:
     notes: tuple[str, ...] = ()
     entries: Mapping[bytes, Entry] | None = None
     """The files of a side of a repository, by their path from its top; None for a path."""
+    top: Path | None = None
+    """Where its top is; None for a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class Opener:
         top = self.scratch / name
         top.mkdir()
         skipped = checkout.write(checkout.audited(entries), top)
+        _mark(top, repository)
         folder = top / os.fsdecode(repository.prefix.rstrip(b"/"))
         folder.mkdir(parents=True, exist_ok=True)
         wanted = _below(self.asked.paths)
@@ -152,7 +155,7 @@ class Opener:
             for item in skipped
             if (at := here.of(item.file)) is not None
         ]
-        return Tree(side, folder, _present(folder, wanted), tuple(told), tuple(notes), _by_path(entries))
+        return Tree(side, folder, _present(folder, wanted), tuple(told), tuple(notes), _by_path(entries), top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,13 @@ class _Here:
 def scratch_folder() -> "tempfile.TemporaryDirectory[str]":
     """Return a folder that nobody else can read, and that goes when it is left."""
     return tempfile.TemporaryDirectory(prefix="auditor-", dir=os.path.realpath(tempfile.gettempdir()))
+
+
+def _mark(top: Path, repository: Repository) -> None:
+    """Let a folder be a repository's top to who renders charts: nothing leaves it, and its own name is known."""
+    (top / ".git").mkdir()
+    remotes = "".join(f"url = ../{name}\n" for name in repository.remotes())
+    (top / ".git" / "config").write_text(remotes, encoding="utf-8", errors="surrogateescape")
 
 
 def _split(asked: Asked) -> Asked:
