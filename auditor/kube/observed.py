@@ -58,7 +58,7 @@ class Tally:
             for item in _mappings(status.get(key)):
                 self._container(item)
         if is_finished(pod):
-            self._counts["evicted"] += _evicted(status)
+            self._counts["evicted"] += evicted_for_memory(status) is not None
             return
         self._counts["pods_total"] += 1
         for name, size in used_bytes.items():
@@ -67,7 +67,7 @@ class Tally:
             type_, value = condition.get("type"), condition.get("status")
             if type_ == "Ready" and value == "True":
                 self._counts["ready_total"] += 1
-            elif type_ == "PodScheduled" and value == "False" and _says(condition, _INSUFFICIENT):
+            elif type_ == "PodScheduled" and waits_for_memory(condition):
                 self._counts["pending_for_memory"] += 1
 
     def _container(self, item: Mapping[str, Any]) -> None:
@@ -101,8 +101,14 @@ def is_finished(pod: Mapping[str, Any]) -> bool:
     return isinstance(phase, str) and phase in FINISHED
 
 
-def _evicted(status: Mapping[str, Any]) -> bool:
-    return status.get("reason") == "Evicted" and _says(status, _LOW_ON_MEMORY)
+def evicted_for_memory(status: Mapping[str, Any]) -> str | None:
+    """Return the words of a pod's status that tell of an eviction for memory, None without them."""
+    return _LOW_ON_MEMORY if status.get("reason") == "Evicted" and _says(status, _LOW_ON_MEMORY) else None
+
+
+def waits_for_memory(scheduled: Mapping[str, Any]) -> str | None:
+    """Return the words of a condition PodScheduled that tell of a pod that waits for memory, None without them."""
+    return _INSUFFICIENT if scheduled.get("status") == "False" and _says(scheduled, _INSUFFICIENT) else None
 
 
 def _says(owner: Mapping[str, Any], words: str) -> bool:

@@ -22,6 +22,8 @@ _HIGHEST_OF_USERS = 1_000_000_000
 _RESERVED = "system-"
 _SOURCE = "kubernetes.io/config.source"
 _MIRROR = "kubernetes.io/config.mirror"
+ANNOTATIONS = frozenset((_SOURCE, _MIRROR))
+"""The annotations of pods that are read here."""
 
 
 class PriorityClass(msgspec.Struct, frozen=True):

@@ -224,8 +224,13 @@ def read_quota_pod(  # noqa: PLR0913 - a pod as admitted, and its namespace's de
         qos,
         isinstance(deadline, int) and not isinstance(deadline, bool) and deadline >= 0,
         name if isinstance(name, str) and name else default_class,
-        any(map(_crosses, _terms(spec.get("affinity")))),
+        crosses_namespaces(spec.get("affinity")),
     )
+
+
+def crosses_namespaces(affinity: object) -> bool:
+    """Return whether a term of pod affinity or anti-affinity names namespaces or selects them."""
+    return any(map(_crosses, _terms(affinity)))
 
 
 def _terms(affinity: object) -> Iterator[object]:

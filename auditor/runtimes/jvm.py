@@ -48,8 +48,9 @@ VARIABLES = frozenset((*_OWN, *_SCRIPTS, _LAST))
 _SIZE = re.compile(r"(0x[0-9a-fA-F]{1,16}|[0-9]{1,19})([kKmMgGtT]?)", re.ASCII)
 _PERCENT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?", re.ASCII)
 _FACTORS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_TAKES_VALUE = frozenset(("-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"))
-_FLAGS = (
+TAKES_VALUE = frozenset(("-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"))
+"""The flags of `java` whose value is the next word."""
+FLAGS = (
     ("-Xmx", "max"),
     ("-XX:MaxHeapSize=", "max"),
     ("-Xms", "initial"),
@@ -62,9 +63,11 @@ _FLAGS = (
     ("-XX:InitialRAMFraction=", "initial/"),
     ("-XX:MaxRAM=", "memory"),
 )
-# The `java` command knows these, the variables that the machine itself reads do not.
-_LAUNCHER_FLAGS = (("-mx", "max"), ("-ms", "initial"))
-_SWITCHES = {"AlwaysPreTouch": "touch", "UseContainerSupport": "container"}
+"""The start of each flag about memory, and the word for what it sets."""
+LAUNCHER_FLAGS = (("-mx", "max"), ("-ms", "initial"))
+"""The `java` command knows these, the variables that the machine itself reads do not."""
+SWITCHES = {"AlwaysPreTouch": "touch", "UseContainerSupport": "container"}
+"""What stands behind `-XX:+` and `-XX:-`, and the word for what it switches."""
 # MaxHeapSize before any rule: 96 MiB scaled for 64 bits.
 _FLOOR_BYTES = 130_862_280
 # The largest heap that compressed pointers reach over HeapBaseMinAddress; only a flag leads above it.
@@ -233,7 +236,7 @@ def _of_command(words: tuple[Word, ...]) -> Iterator[Setting]:
     for word in words:
         if skip:
             skip = False
-        elif word.text in _TAKES_VALUE:
+        elif word.text in TAKES_VALUE:
             skip = True
         elif word.text == "-jar" or not word.text.startswith(("-", "@", UNKNOWN)):
             return
@@ -248,9 +251,9 @@ def _flags(words: tuple[Word, ...], *, launcher: bool) -> Iterator[Setting]:
         elif text.startswith(("@", "-XX:Flags=", "-XX:VMOptionsFile=")):
             # A file of flags.
             yield Setting(MAYBE)
-        elif text[:5] in ("-XX:+", "-XX:-") and text[5:] in _SWITCHES:
-            yield Setting(_SWITCHES[text[5:]], text[:4], text[4], at)
+        elif text[:5] in ("-XX:+", "-XX:-") and text[5:] in SWITCHES:
+            yield Setting(SWITCHES[text[5:]], text[:4], text[4], at)
         else:
-            for prefix, kind in (*_FLAGS, *_LAUNCHER_FLAGS) if launcher else _FLAGS:
+            for prefix, kind in (*FLAGS, *LAUNCHER_FLAGS) if launcher else FLAGS:
                 if text.startswith(prefix):
                     yield Setting(kind, prefix, text[len(prefix) :], at)

@@ -26,13 +26,15 @@ VARIABLES = frozenset((_OPTIONS,))
 
 _MIB = 2**20
 _GIB = 2**30
-_FLAGS = {"--max-old-space-size": "size", "--max-old-space-size-percentage": "percent"}
-_TAKES_VALUE = frozenset(
+FLAGS = {"--max-old-space-size": "size", "--max-old-space-size-percentage": "percent"}
+"""The flags about memory, written with `-`, and the word for what they set."""
+TAKES_VALUE = frozenset(
     (
         *("-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file", "--env-file-if-exists"),
         *("-C", "--conditions", "--title", "--icu-data-dir", "--openssl-config", "--redirect-warnings"),
     )
 )
+"""The flags of `node` whose value is the next word."""
 _PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,9})?", re.ASCII)
 _TAG = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,3}))?(?![0-9.]*[a-z])", re.ASCII)
 
@@ -85,14 +87,14 @@ def _flags(words: tuple[Word, ...], *, whole: bool) -> Iterator[Setting]:
     skip = False
     for text, at in words:
         name, equals, value = text.partition("=")
-        kind = _FLAGS.get(name.replace("_", "-"))
+        kind = FLAGS.get(name.replace("_", "-"))
         if skip:
             skip = False
         elif text.startswith(UNKNOWN):
             yield Setting(HIDDEN)
         elif kind is not None and not (kind == "size" and value == "0"):
             yield Setting(kind, f"{name}{equals}", value, at)
-        elif text in _TAKES_VALUE:
+        elif text in TAKES_VALUE:
             skip = True
         elif not whole and not text.startswith("-"):
             return

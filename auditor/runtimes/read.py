@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from auditor.runtimes import dotnet, go, jvm, nodejs, stores
-from auditor.runtimes.environment import Source, read_sources
+from auditor.runtimes.environment import Source, mappings, read_sources
 from auditor.runtimes.model import Around, Heap
 from auditor.runtimes.view import View, image_name, origin, read_view
 
@@ -32,11 +32,12 @@ _RUNTIMES = (
     _Runtime(stores.POSTGRESQL_PROGRAMS, stores.POSTGRESQL_IMAGES, stores.POSTGRESQL_VARIABLES, stores.read_postgresql),
     _Runtime(go.PROGRAMS, go.IMAGES, go.VARIABLES, go.read),
 )
-_PROGRAMS = frozenset(name for runtime in _RUNTIMES for name in runtime.programs)
-_VARIABLES = frozenset(name for runtime in _RUNTIMES for name in runtime.variables)
-_MENTION = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(_PROGRAMS | _VARIABLES)))})(?![\w-])")
-# What images of a list also run: clients, and the words of scripts that wait for something.
-_OTHERS = frozenset(
+PROGRAMS = frozenset(name for runtime in _RUNTIMES for name in runtime.programs)
+"""The commands of all runtimes."""
+VARIABLES = frozenset(name for runtime in _RUNTIMES for name in runtime.variables)
+"""The variables that runtimes read."""
+_MENTION = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(PROGRAMS | VARIABLES)))})(?![\w-])")
+OTHERS = frozenset(
     (
         *("redis-cli", "valkey-cli", "keydb-cli", "redis-sentinel", "redis-benchmark", "psql", "pg_isready", "pg_dump"),
         *("pg_dumpall", "pg_restore", "pg_basebackup", "createdb", "dropdb", "keytool", "python", "python3", "perl"),
@@ -62,11 +63,12 @@ _OTHERS = frozenset(
         *("grep", "sed", "awk", "date", "trap", "wait"),
     )
 )
+"""What images of a list also run: clients, and the words of scripts that wait for something."""
 
 
 def read_heap(raw: dict[str, Any], image: str | None, around: Around) -> Heap | None:
     """Return what a container tells its runtime about memory, None when no runtime is recognised."""
-    if (image is None or _runtime_of_image(image) is None) and not _has_sign(raw, around):
+    if not (_is_of_runtime(image) or _has_sign(raw, around)):
         return None
     view = read_view(raw, image, around)
     runtime = _choose(view)
@@ -78,11 +80,25 @@ def read_heap(raw: dict[str, Any], image: str | None, around: Around) -> Heap | 
     return msgspec.structs.replace(heap, at=origin(raw, view, heap.flag, heap.at))
 
 
+def may_declare(raw: dict[str, Any], image: str | None) -> bool:
+    """Return whether a container may tell a runtime anything about memory, whatever the ConfigMaps hold."""
+    if _is_of_runtime(image) or _has_sign(raw, _NOTHING_AROUND):
+        return True
+    return "envFrom" in raw and any(item.get("configMapRef") is not None for _, item in mappings(raw["envFrom"]))
+
+
+_NOTHING_AROUND = Around(None, None, None, None, None, {})
+
+
+def _is_of_runtime(image: str | None) -> bool:
+    return image is not None and _runtime_of_image(image) is not None
+
+
 def _choose(view: View) -> _Runtime | None:
     for runtime in _RUNTIMES:
         if view.arguments(runtime.programs) is not None:
             return runtime
-    if view.image is not None and not view.runs_only(_OTHERS):
+    if view.image is not None and not view.runs_only(OTHERS):
         found = _runtime_of_image(view.image)
         if found is not None:
             return found
@@ -105,14 +121,14 @@ def _has_sign(raw: dict[str, Any], around: Around) -> bool:
         for item in env:
             if item.__class__ is dict:
                 name = item.get("name")
-                if name.__class__ is str and name in _VARIABLES:
+                if name.__class__ is str and name in VARIABLES:
                     return True
     for key in ("command", "args"):
         texts = raw.get(key)
         if texts.__class__ is list:
             for text in texts:
                 if text.__class__ is str and (
-                    text.rpartition("/")[2] in _PROGRAMS
+                    text.rpartition("/")[2] in PROGRAMS
                     or ((" " in text or "\n" in text or "=" in text) and _mentions(text))
                 ):
                     return True
@@ -122,10 +138,10 @@ def _has_sign(raw: dict[str, Any], around: Around) -> bool:
 def _holds_sign(source: Source) -> bool:
     if not source.data:
         return False
-    if len(source.data) < len(_VARIABLES):
-        return any(f"{source.prefix}{key}" in _VARIABLES for key in source.data)
+    if len(source.data) < len(VARIABLES):
+        return any(f"{source.prefix}{key}" in VARIABLES for key in source.data)
     size = len(source.prefix)
-    return any(name.startswith(source.prefix) and name[size:] in source.data for name in _VARIABLES)
+    return any(name.startswith(source.prefix) and name[size:] in source.data for name in VARIABLES)
 
 
 @lru_cache(maxsize=4096)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from auditor.runtimes.environment import UNKNOWN, Environment, Variable
 
-# A longer script is read up to here.
-_TEXT_CAP = 65536
+TEXT_CAP = 65536
+"""A longer script is read up to here."""
 # Bounded repeats keep a text of many open brackets linear.
 _NESTED = r"(?:[^()]|\((?:[^()]|\([^()]{0,300}+\)){0,300}+\)){0,500}+"
 _VARIABLE = (
@@ -25,8 +25,10 @@ _PIECE = re.compile(
 )
 _QUOTED_ESCAPE = re.compile(r"\\([\"\\$`])")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
-_KEYWORDS = frozenset(("then", "do", "else", "if", "elif", "while", "until", "!", "{", "}"))
-_EXPORTS = frozenset(("export", "declare", "typeset", "env", "cross-env", "exec"))
+KEYWORDS = frozenset(("then", "do", "else", "if", "elif", "while", "until", "!", "{", "}"))
+"""The words that may stand before a command."""
+EXPORTS = frozenset(("export", "declare", "typeset", "env", "cross-env", "exec"))
+"""The commands that hand variables on to what they start."""
 
 
 class Word(NamedTuple):
@@ -96,9 +98,9 @@ def peel(words: list[Word]) -> tuple[list[Word], dict[str, Variable], bool]:
         match = _ASSIGNMENT.fullmatch(word.text)
         if match:
             assigned[match[1]] = Variable(match[2], word.at)
-        elif word.text in _EXPORTS:
+        elif word.text in EXPORTS:
             exporting = True
-        elif word.text not in _KEYWORDS and not (exporting and word.text.startswith("-")):
+        elif word.text not in KEYWORDS and not (exporting and word.text.startswith("-")):
             return words[index:], assigned, exporting
     return [], assigned, exporting
 
@@ -116,10 +118,10 @@ class _Reader:
         self._parts: list[str] | None = None
         self._word_at = at
         # Variables may make a text grow by so much in all.
-        self._room = _TEXT_CAP
+        self._room = TEXT_CAP
 
     def read(self, text: str) -> None:
-        for match in _PIECE.finditer(text[:_TEXT_CAP]):
+        for match in _PIECE.finditer(text[:TEXT_CAP]):
             kind = match.lastgroup or ""
             if kind == "space" or (not self.script and kind == "end" and match[0].isspace()):
                 self._end_word()

@@ -8,8 +8,9 @@ from auditor.runtimes.environment import Environment, Variable, expand, read_env
 from auditor.runtimes.model import Around
 from auditor.runtimes.shell import Command, Word, peel, read_script, split_words
 
-_SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"))
-_WRAPPERS = frozenset(
+SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"))
+"""The commands that run a script."""
+WRAPPERS = frozenset(
     (
         *("tini", "dumb-init", "catatonit", "gosu", "su-exec", "setpriv", "setsid", "sudo", "nice", "ionice", "nohup"),
         *(
@@ -26,6 +27,7 @@ _WRAPPERS = frozenset(
         ),
     )
 )
+"""The commands that run another command, which stands somewhere behind them."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -115,14 +117,14 @@ def basename(text: str) -> str:
 def _positions(command: Command) -> range:
     """Return where the program may stand: first, or anywhere behind what starts another program."""
     first = basename(command[0].text)
-    starts = first in _WRAPPERS or first.endswith(".sh") or "entrypoint" in first
+    starts = first in WRAPPERS or first.endswith(".sh") or "entrypoint" in first
     return range(len(command)) if starts else range(1)
 
 
 def _script_of(items: list[Word]) -> Word | None:
     """Return the script of `sh -c`, None when there is none."""
     for index in _positions(tuple(items)) if items else ():
-        if basename(items[index].text) in _SHELLS:
+        if basename(items[index].text) in SHELLS:
             return _script_behind(items[index + 1 :])
     return None
 
@@ -132,7 +134,7 @@ def _script_behind(items: list[Word]) -> Word | None:
     for item in items:
         if takes_value:
             takes_value = False
-        elif item.text in _SHELLS:
+        elif item.text in SHELLS:
             continue
         elif item.text.startswith(("-", "+")) and not item.text.startswith("--"):
             found = found or "c" in item.text

@@ -49,6 +49,19 @@ _SWITCHES = frozenset(
     )
 )
 """Without one of these labels and annotations nothing is injected."""
+ANNOTATIONS = frozenset(
+    (
+        *_SWITCHES,
+        *(_ISTIO_REQUEST, _ISTIO_LIMIT, "inject.istio.io/templates", "sidecar.istio.io/nativeSidecar"),
+        *(_LINKERD_REQUEST, _LINKERD_LIMIT, *_LINKERD_NATIVE),
+        *(_DAPR_REQUEST, _DAPR_LIMIT, "dapr.io/sidecar-cpu-request", "dapr.io/sidecar-cpu-limit"),
+        *("dapr.io/enable-native-sidecar", _VAULT_REQUEST, _VAULT_LIMIT, "vault.hashicorp.com/agent-inject-status"),
+        *("vault.hashicorp.com/agent-pre-populate", "vault.hashicorp.com/agent-pre-populate-only"),
+        *(_CONSUL_REQUEST, _CONSUL_LIMIT, "consul.hashicorp.com/connect-inject-status"),
+        "consul.hashicorp.com/enable-consul-dataplane-as-sidecar",
+    )
+)
+"""The annotations of pods and namespaces that are read here."""
 
 
 _INJECTED = {
