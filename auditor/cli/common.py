@@ -21,12 +21,12 @@ FAIL_ON = (*SEVERITIES, "never")
 
 def audit_options(command: F) -> F:
     """Add the paths and options of every command that audits."""
-    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(_options(command))
+    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(reading_options(command))
 
 
 def paths_and_options(command: F) -> F:
     """Add the same, of a command that can do without paths."""
-    return click.argument("paths", nargs=-1, metavar="[PATH]...")(_options(command))
+    return click.argument("paths", nargs=-1, metavar="[PATH]...")(reading_options(command))
 
 
 def judging_options(command: F) -> F:
@@ -92,7 +92,7 @@ def report_options(formats: Sequence[str]) -> Callable[[F], F]:
     return add
 
 
-def _options(command: F) -> F:
+def reading_options(command: F) -> F:
     """Add the options of a command that reads files."""
     files = (
         click.option("--namespace", metavar="NAME", help="Namespace of objects that name none."),

@@ -20,6 +20,7 @@ _COMMANDS = {
     "usage": "auditor.cli.usage",
     "size": "auditor.cli.size",
     "fix": "auditor.cli.fix",
+    "diff": "auditor.cli.diff",
 }
 """Command to its module, which holds it under the same name; imported when asked for."""
 

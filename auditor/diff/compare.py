@@ -54,6 +54,7 @@ def compare(asked: Asked, options: Options, *, count_all: bool = False, progress
         skipped=skipped,
         notes=_notes(base, head, by),
         files_changed=_changed_files(base, head),
+        fail_on=by.config.fail_on,
         count_all=count_all,
     )
 

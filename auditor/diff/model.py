@@ -194,6 +194,8 @@ class Diff(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     files_changed: int
     """How many of the files that were read differ."""
+    fail_on: str | None = None
+    """The config's threshold; None when it has none."""
     count_all: bool = False
     """Whether unchanged findings count too."""
 
