@@ -72,6 +72,8 @@ class Options:
     """Keep the facts of every workload."""
     usage: str | None = None
     """A table of history: a folder, or a Parquet file."""
+    use_usage: bool = True
+    """False joins no history, whatever the config says."""
     usage_window_days: int | None = None
     """How many days of it, up to the last one that it has; 14 by default."""
     usage_cluster: str | None = None
@@ -230,7 +232,7 @@ def rules_of(options: Options, config: Config, folder: Path, cluster: Header | N
     baseline = load_baseline(Path(baseline_file)) if baseline_file else None
     history, unusable, told = _history(options, config, folder, cluster)
     if history is not None:
-        plan = msgspec.structs.replace(plan, sizing=_sizing())
+        plan = msgspec.structs.replace(plan, sizing=sizing_profile())
     task = Task(
         plan=plan,
         read=_reading(options, config),
@@ -300,7 +302,7 @@ def _history(
 ) -> tuple[History | None, tuple[Skipped, ...], tuple[str, ...]]:
     """Return the history to join, what of it cannot be used, and notes; nothing when none is asked for."""
     wanted = _usage(options, config, folder)
-    if not wanted.path:
+    if not wanted.path or not options.use_usage:
         return None, (), ()
     from auditor.usage.history import load_history
     from auditor.usage.table import days_present
@@ -369,7 +371,7 @@ def rendering(options: Options, config: Config, folder: Path, base: str | None =
     return render_options(config, folder, wanted, more, base)
 
 
-def _sizing() -> Profile:
+def sizing_profile() -> Profile:
     """Return the profile by which findings about use carry numbers."""
     from auditor.sizing.load import load_profiles
     from auditor.sizing.load import shipped_folder as shipped_profiles

@@ -14,6 +14,29 @@ ReportsApi = Literal["auto", "openreports", "wgpolicyk8s", "both"]
 _Variable = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
+class ClusterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which clusters are audited, and how much of them; the fields are the options of `auditor cluster`."""
+
+    contexts: tuple[str, ...] = ()
+    """Contexts of the kubeconfig; none takes the current one, or in a pod its own cluster."""
+    kubeconfig: str | None = None
+    """In place of $KUBECONFIG and ~/.kube/config."""
+    namespaces: tuple[str, ...] = ()
+    """Only these; empty is all."""
+    selector: str | None = None
+    """Only pods with these labels, such as `app=web,tier!=test`."""
+    name: str | None = None
+    """What reports call the cluster; None takes the context's name."""
+    custom_kinds: bool = True
+    """Whether pod templates are looked for in custom kinds."""
+    config_maps: bool = False
+    """True reads ConfigMaps too, for the heap flags that containers take there."""
+    kubelet_config: bool = False
+    """True asks each kubelet for its configuration: needs get on nodes/proxy."""
+    save: str | None = None
+    """Keeps what was read: a snapshot, such as `cluster.jsonl.gz`."""
+
+
 class PrometheusConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The server that the missing days of history come from; the fields are the options of `auditor usage pull`."""
 
@@ -88,6 +111,8 @@ class WebhookConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Nightly(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole section."""
 
+    cluster: ClusterConfig = ClusterConfig()
+    """What is audited."""
     reports: str | None = None
     """A folder, or a URL that fsspec knows (`s3://bucket/audits`); None keeps no reports and compares with none."""
     keep: Count = 30

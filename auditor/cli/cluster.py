@@ -60,12 +60,12 @@ def cluster(**arguments: Any) -> int:
 def _audit(arguments: dict[str, Any], options: Any) -> Any:
     from auditor.api import run
 
-    entries = _opened(arguments, options)
+    entries = open_clusters(arguments, options)
     with Bar("pods read") as bar:
         return run((), options, clusters=entries, progress=bar.advance)
 
 
-def _opened(arguments: dict[str, Any], options: Any) -> "Sequence[Entries]":
+def open_clusters(arguments: dict[str, Any], options: Any) -> "Sequence[Entries]":
     """Return the entries of each cluster that is asked for, all connected."""
     from auditor.api import template_paths
     from auditor.sources.cluster.open import open_cluster

@@ -14,6 +14,7 @@ import click
 _COMMANDS = {
     "scan": "auditor.cli.scan",
     "cluster": "auditor.cli.cluster",
+    "nightly": "auditor.cli.nightly",
     "facts": "auditor.cli.facts",
     "policies": "auditor.cli.policies",
     "baseline": "auditor.cli.baseline",
