@@ -27,6 +27,7 @@ _COUNTS: tuple[Path, ...] = (
     ("spec", "replicas"),
     ("spec", "parallelism"),
     ("spec", "jobTemplate", "spec", "parallelism"),
+    ("status", "desiredNumberScheduled"),
 )
 _NO_PATHS: Mapping[str, Path] = {}
 
