@@ -9,16 +9,11 @@ JSON = "result.json"
 MARKDOWN = "result.md"
 """Names of the files, in the action's folder, that later steps read."""
 
-_VALUES = {
-    "config": "config",
-    "profile": "profile",
-    "fail-on": "fail-on",
-    "kubernetes-version": "kubernetes-version",
-    "waivers": "waivers",
-    "baseline": "baseline",
-    "usage": "usage",
-}
-_LISTS = {"policies": "policies", "helm-values": "helm-values"}
+_VALUES = ("config", "profile", "fail-on", "kubernetes-version", "namespace", "waivers", "baseline", "usage")
+"""Inputs that are an option of the same name."""
+
+_LISTS = ("policies", "helm-values")
+"""Inputs whose lines are an option each."""
 
 
 def arguments(plan: Plan, folder: Path) -> list[str]:
@@ -37,16 +32,20 @@ def arguments(plan: Plan, folder: Path) -> list[str]:
 
 def baseline_arguments(target: str) -> list[str]:
     """Return how to write today's findings to a baseline file."""
-    left_out = {"fail-on", "baseline"}
-    return ["baseline", "write", *_options(left_out), f"--to={target}", "--", *(given_lines("paths") or (".",))]
+    return [
+        "baseline",
+        "write",
+        *_options(("fail-on", "baseline")),
+        f"--to={target}",
+        "--",
+        *(given_lines("paths") or (".",)),
+    ]
 
 
-def _options(left_out: frozenset[str] | set[str] = frozenset()) -> list[str]:
-    values = [(option, given(name)) for name, option in _VALUES.items() if name not in left_out]
-    options = [f"--{option}={value}" for option, value in values if value]
-    for name, option in _LISTS.items():
-        options += [f"--{option}={value}" for value in given_lines(name)]
-    return options
+def _options(left_out: tuple[str, ...] = ()) -> list[str]:
+    options = [f"--{name}={given(name)}" for name in _VALUES if name not in left_out and given(name)]
+    options += [f"--{name}={value}" for name in _LISTS for value in given_lines(name)]
+    return [*options, "--helm-environments"] if switched_on("helm-environments") else options
 
 
 def _outputs(folder: Path) -> list[str]:

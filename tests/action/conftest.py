@@ -1,5 +1,9 @@
 """Jobs of the action."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 from action_lab import Repository, Runner
 
@@ -15,3 +19,25 @@ def job(tmp_path):
 def repository(job):
     """A git repository in the job's workspace."""
     return Repository(job.workspace)
+
+
+HERE = Path(__file__).parent
+WANTED = os.environ.get("ACTION_TESTS") == "1"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs_go: runs act or actionlint, which Go builds: make test-action")
+
+
+def pytest_collection_modifyitems(items):
+    skip = pytest.mark.skip(reason="runs act or actionlint, built with Go: make test-action")
+    for item in items:
+        if not WANTED and item.get_closest_marker("needs_go"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """Return the folder with `act` and `actionlint`."""
+    built = subprocess.run([HERE / "build.sh"], check=True, stdout=subprocess.PIPE, text=True)
+    return Path(built.stdout.strip())
