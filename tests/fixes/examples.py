@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date
 
-from auditor.api import _sizing
 from auditor.config import Config, Selection
 from auditor.engine import Judge, Judged, Plan, assemble
 from auditor.facts.context import Context
@@ -12,10 +11,13 @@ from auditor.fixes.check import Judging, propose
 from auditor.kube.versions import parse_target
 from auditor.policy.history import history_of
 from auditor.policy.load import load_policies, shipped_folder
+from auditor.sizing.load import load_profiles
+from auditor.sizing.load import shipped_folder as profiles_folder
 from auditor.sources.read import ReadOptions, read_bytes
 
 POLICIES = load_policies([shipped_folder()])
 FILE = "example.yaml"
+BALANCED = load_profiles([profiles_folder()], trusted=profiles_folder())["balanced"]
 
 
 class Bench:
@@ -34,7 +36,7 @@ class Bench:
             use_waivers=True,
             aliases={},
             today=date(2026, 2, 1),
-            sizing=_sizing() if example.usage else None,
+            sizing=BALANCED if example.usage else None,
         )
 
     def context(self, content):

@@ -99,7 +99,7 @@ CASES = {
         "  - name: app\n    resources:\n      'limits': {memory: 1Gi}\n",
     ),
     "a block goes with its lines alone": (
-        "  - name: a\n    # above\n    resources: # with\n      limits:\n        memory: 1 # t\n    # below\n    x: y\n",
+        "  - name: a\n    # above\n    resources: # with\n      limits:\n        memory: 1 #t\n    # below\n    x: y\n",
         [remove(RESOURCES)],
         "  - name: a\n    # above\n    # below\n    x: y\n",
     ),
