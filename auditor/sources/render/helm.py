@@ -47,7 +47,9 @@ def _command(root: RenderRoot, helm: str, box: Sandbox, *, closed: bool, chart: 
     if root.namespace:
         command += ["--namespace", root.namespace]
     if root.kubernetes_version:
-        command += ["--kube-version", root.kubernetes_version]
+        version = root.kubernetes_version
+        # A chart sees what it is told; a cluster tells three numbers.
+        command += ["--kube-version", f"{version}.0" if version.count(".") == 1 else version]
     command += [part for version in root.api_versions for part in ("--api-versions", version)]
     if not closed:
         command.append("--skip-schema-validation")

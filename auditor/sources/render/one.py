@@ -25,12 +25,17 @@ def render_root(root: RenderRoot, options: RenderOptions) -> Rendered:
             try:
                 return render_chart(root, tool, box) if root.chart else render_kustomization(root, tool, box)
             except ToolError as error:
-                words = str(error).replace(str(box.folder), "").replace(root.path, root.shown)
-                return _failed(root, f"{name}: {words}")
+                return _failed(root, f"{name}: {_without_folders(str(error), root, str(box.folder))}")
     except RefusedError as error:
         return _failed(root, f"not rendered: {error}")
     except OSError as error:
         return _failed(root, f"not rendered: {error.strerror or error}")
+
+
+def _without_folders(words: str, root: RenderRoot, temporary: str) -> str:
+    """Return a tool's words with the names of reports: where a checkout is on a machine is nobody's."""
+    words = words.replace(f"{temporary}/", "").replace(root.path, root.shown)
+    return words.replace(f"{root.tree.limit}/", "")
 
 
 def _program(named: str | None, names: tuple[str, ...]) -> str | None:
