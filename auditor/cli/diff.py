@@ -16,6 +16,7 @@ from auditor.cli.common import (
     report_options,
     write_output,
 )
+from auditor.cli.outputs import needs_replacements
 from auditor.reports.diff import DIFF_FORMATS
 
 _LEAST_MARKDOWN = 2_000
@@ -55,7 +56,8 @@ def diff(**arguments: Any) -> int:
         trust_head=arguments["trust_head"],
     )
     with Bar() as bar:
-        options = options_from(arguments, baseline=arguments["baseline"])
+        told = {"baseline": arguments["baseline"], "replacements": needs_replacements(outputs)}
+        options = options_from(arguments, **told)
         found = compare(asked, options, count_all=arguments["count_all"], progress=bar.advance)
     for output in outputs:
         write_output(output, _render(output, found, arguments["markdown_limit"]))

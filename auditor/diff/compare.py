@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.api import Options
+from auditor.api import Options, usable_cores
 from auditor.diff.asked import Believed, Believer
 from auditor.diff.judge import Result, judge_both
 from auditor.diff.lines import ChangedLines, changed_in
@@ -16,6 +16,7 @@ from auditor.diff.rules import Judgement, judgement
 from auditor.diff.sides import Asked, Opener, scratch_folder
 from auditor.diff.words import sentence
 from auditor.findings import SEVERITIES, Finding, Report
+from auditor.sources.model import Discovery
 from auditor.workers import Progress
 
 _EMPTY = ("no workload to judge", "nothing to judge: no Kubernetes object was read")
@@ -38,15 +39,19 @@ def compare(asked: Asked, options: Options, *, count_all: bool = False, progress
         report = msgspec.structs.replace(head.report, findings=believed.findings)
         head = Result(head.side, head.files, head.digests, report, head.workloads, head.owners)
         matched = match(base, head, found)
+        if options.replacements:
+            report = _with_fixes(report, matched, head, by, options)
+            head = Result(head.side, head.files, head.digests, report, head.workloads, head.owners)
         files = [finding.place.file for finding in report.findings if finding.place is not None]
         lines = changed_in(files, sides, base, head, found)
+        findings = _compared(report.findings, matched, lines)
     memory, skipped = memory_of(found), _skipped(base.report, head.report)
     return Diff(
         report=_marked(head.report, matched, skipped),
         base=base.side,
         head=head.side,
         sentence=sentence(memory),
-        findings=_compared(report.findings, matched, lines),
+        findings=findings,
         fixed=matched.fixed,
         memory=memory,
         waivers_asked=believed.asked,
@@ -57,6 +62,28 @@ def compare(asked: Asked, options: Options, *, count_all: bool = False, progress
         fail_on=by.config.fail_on,
         count_all=count_all,
     )
+
+
+def _with_fixes(report: Report, matched: Matched, head: Result, by: Judgement, options: Options) -> Report:
+    """Return the report, whose new findings carry their fixes as text; what BASE has too is not this change's to fix.
+
+    What could not be judged counts as if more of it came: then a fix is rather not offered.
+    """
+    from auditor.fixes.judging import with_replacements
+
+    statuses = [status for status, _ in matched.statuses]
+    wanted = tuple(
+        finding if status == NEW else msgspec.structs.replace(finding, fix=None)
+        for finding, status in zip(report.findings, statuses, strict=True)
+    )
+    files = Discovery(tuple(head.files.values()), report.skipped, ())
+    asked = msgspec.structs.replace(report, findings=wanted)
+    offered = with_replacements(asked, files, by.rules, options.jobs or usable_cores()).findings
+    findings = tuple(
+        msgspec.structs.replace(finding, replacements=fixed.replacements)
+        for finding, fixed in zip(report.findings, offered, strict=True)
+    )
+    return msgspec.structs.replace(report, findings=findings)
 
 
 def _compared(findings: Sequence[Finding], matched: Matched, lines: ChangedLines) -> tuple[Compared, ...]:

@@ -64,7 +64,7 @@ class Project:
     """A repository that uses the action by an example's workflow; the auditor's own repository is below it."""
 
     def __init__(self, folder, act, tools):
-        self.folder, self._act, self._tools = folder, act, tools
+        self.folder, self._act, self.tools = folder, act, tools
         folder.mkdir()
         self.stand_ins = folder / "stand-ins"
         self.repository = Repository(folder / "repository")
@@ -81,6 +81,16 @@ class Project:
         (home / ".github" / "workflows").mkdir(parents=True)
         for name in examples:
             shutil.copyfile(ACTION / "examples" / name, home / ".github" / "workflows" / name)
+
+    def program(self, name, path):
+        """Put a program on the runner's PATH: a file to link to, or the text of a script."""
+        place = self.stand_ins / "bin" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if str(path).startswith("#!"):
+            place.write_text(path)
+            place.chmod(0o755)
+        else:
+            place.symlink_to(path)
 
     def run(self, example, event_name, event, github=None):
         """Run an example's workflow for an event."""
@@ -101,7 +111,7 @@ class Project:
             "PATH": f"{self.stand_ins / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),
             # Of it act makes RUNNER_TOOL_CACHE, so that all tests share one installation, and RUNNER_TEMP.
-            "XDG_CACHE_HOME": str(self._tools),
+            "XDG_CACHE_HOME": str(self.tools),
             **{name: value for name, value in os.environ.items() if name.lower().startswith(("pip_", "https_proxy"))},
         }
         home = self.repository.folder

@@ -189,3 +189,18 @@ def test_a_merge_queue_is_compared_with_its_base(pull, job, repository):
     job.event_name = "merge_group"
     job.event = {"merge_group": {"base_sha": repository.git("rev-parse", "main"), "head_sha": "b" * 40}}
     assert job.step("Audit").outputs["new-findings"] == "1"
+
+
+FORGOTTEN = LIMITED.replace("limits: {cpu: 100m, memory: 1Gi}", "limits: {cpu: 100m, memory: 1024m}")
+
+
+def test_a_new_finding_has_its_fix_as_lines_and_an_old_one_has_none(pull, job):
+    old = FORGOTTEN.replace("name: web", "name: old")
+    pull({"old.yaml": old, "web.yaml": LIMITED}, {"web.yaml": FORGOTTEN})
+    document = json.loads((job.folder / "temp" / "memory-auditor" / "result.json").read_text())
+    fixes = {(item["file"], item["policy"]): item["replacements"] for item in document["findings"]}
+    line = FORGOTTEN.splitlines(keepends=True)[12].replace("1024m", "1024Mi")
+    assert fixes["web.yaml", "memory-quantity-fractional"] == [
+        {"file": "web.yaml", "line": 13, "end_line": 13, "text": line}
+    ]
+    assert fixes["old.yaml", "memory-quantity-fractional"] is None

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from act_lab import Project
-from action_lab import UNLIMITED
+from action_lab import LIMITED, UNLIMITED
 from github_server import TOKEN, GitHub
+
+from tests.tools import need_rendering
 
 pytestmark = pytest.mark.needs_go
 
@@ -50,3 +52,93 @@ def test_a_push_to_the_default_branch_is_audited_whole_with_sarif_and_a_baseline
     assert cache["key"].startswith("kube-memory-auditor-pip-linux-")
     assert Path(cache["path"]).name == "memory-auditor-pip"
     assert TOKEN not in done.log
+
+
+def pull_request(project, example, before, after, **more):
+    project.take(example)
+    return project.repository.pull_request(before, after, **more)
+
+
+def test_a_pull_request_is_compared_commented_and_its_sarif_uploaded_though_it_fails(project, github):
+    event = pull_request(
+        project, "manifests-pull-request.yml", {"k8s/a b/web.yaml": LIMITED}, {"k8s/a b/web.yaml": UNLIMITED}
+    )
+    done = project.run("manifests-pull-request.yml", "pull_request", event, github)
+    assert done.code == 1, done.log
+    assert "::error file=k8s/a b/web.yaml,line=13," in done.log
+    [comment] = github.comments["issues"]
+    assert comment["body"].startswith("<!-- kube-memory-auditor: memory -->\n")
+    assert "Guaranteed to Burstable" in comment["body"]
+    [upload] = done.called("upload-sarif")
+    assert upload["sarif_file"] == "memory-audit.sarif"
+    assert len(json.loads((project.stand_ins / "kept" / "upload-sarif").read_text())["runs"][0]["results"]) == 1
+    assert TOKEN not in done.log
+    again = project.run("manifests-pull-request.yml", "pull_request", event, github)
+    assert again.code == 1
+    assert len(github.comments["issues"]) == 1
+
+
+def test_a_fix_on_changed_lines_is_suggested(project, github):
+    forgotten = LIMITED.replace("limits: {cpu: 100m, memory: 1Gi}", "limits: {cpu: 100m, memory: 1024}")
+    event = pull_request(project, "manifests-pull-request.yml", {"k8s/web.yaml": LIMITED}, {"k8s/web.yaml": forgotten})
+    done = project.run("manifests-pull-request.yml", "pull_request", event, github)
+    assert done.code == 1, done.log
+    [item] = github.comments["pulls"]
+    assert (item["path"], item["line"]) == ("k8s/web.yaml", 13)
+    assert "```suggestion\n        resources: " in item["body"]
+
+
+def test_a_clean_change_passes_and_says_nothing_to_nobody(project, github):
+    event = pull_request(project, "manifests-pull-request.yml", {"k8s/web.yaml": LIMITED}, {"README.md": "words\n"})
+    done = project.run("manifests-pull-request.yml", "pull_request", event, github)
+    assert done.code == 0, done.log
+    assert github.comments["issues"] == []
+
+
+def test_a_fork_is_audited_without_a_comment_and_without_failing_for_it(project, github):
+    event = pull_request(project, "manifests-pull-request.yml", {"k8s/web.yaml": UNLIMITED}, {"k8s/web.yaml": LIMITED})
+    event["pull_request"]["head"]["repo"] = {"full_name": "stranger/deploy", "fork": True}
+    done = project.run("manifests-pull-request.yml", "pull_request", event, github)
+    assert done.code == 0, done.log
+    assert "from a fork" in done.log
+    assert github.calls == []
+    assert done.called("upload-sarif")
+
+
+def test_a_token_without_permission_does_not_fail_the_run(project, github):
+    github.refuse["POST", "issues"] = github.refuse["POST", "pulls"] = 403
+    event = pull_request(project, "manifests-pull-request.yml", {"k8s/web.yaml": UNLIMITED}, {"k8s/web.yaml": LIMITED})
+    done = project.run("manifests-pull-request.yml", "pull_request", event, github)
+    assert done.code == 0, done.log
+    assert "pull-requests: write" in done.log
+
+
+def test_hostile_names_reach_no_shell_and_no_command(project, github):
+    name = "k8s/$(touch pwned)`touch pwned`\"';touch pwned;\n::error::pwned.yaml"
+    event = pull_request(project, "manifests-pull-request.yml", {name: LIMITED}, {name: UNLIMITED})
+    done = project.run("manifests-pull-request.yml", "pull_request", event, github)
+    assert done.code == 1, done.log
+    assert "❗  ::error::pwned" not in done.log
+    assert list(project.tools.rglob("pwned")) == []
+
+
+CHART = {
+    "charts/shop/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+    "charts/shop/values.yaml": "memory: 1Gi\nreplicas: 1\n",
+    "charts/shop/values-production.yaml": "replicas: 3\n",
+    "charts/shop/templates/web.yaml": LIMITED.replace("memory: 1Gi", "memory: {{ .Values.memory }}")
+    .replace("replicas: 2", "replicas: {{ .Values.replicas }}")
+    .replace(", namespace: shop", ""),
+}
+
+
+def test_a_chart_is_rendered_with_the_values_of_production_on_both_sides(project, github):
+    project.program("helm", need_rendering("helm"))
+    changed = {"charts/shop/values.yaml": "memory: 2Gi\nreplicas: 1\n"}
+    event = pull_request(project, "helm-chart-pull-request.yml", CHART, changed)
+    done = project.run("helm-chart-pull-request.yml", "pull_request", event, github)
+    assert done.code == 0, done.log
+    assert f"This change requests {3 * 2**30} bytes more." in done.log
+    [comment] = github.comments["issues"]
+    assert comment["body"].startswith("<!-- kube-memory-auditor: charts -->\n")
+    assert "shop/web" in comment["body"].replace("\\", "")
