@@ -7,8 +7,8 @@ True
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
 from auditor.findings import Report, Skipped, severity_rank
 from auditor.kube.paths import Path as KeyPath
+from auditor.kube.paths import with_value
 from auditor.kube.versions import Target, nearest_target, parse_target
 from auditor.live import judge_cluster
 from auditor.policy.keys import PROFILES
@@ -32,6 +33,7 @@ from auditor.rendering import render_options
 from auditor.sizing.model import Profile, SizingInput
 from auditor.sources.cluster.entries import Entries, Header
 from auditor.sources.cluster.groups import ClusterObjects
+from auditor.sources.cluster.snapshot import is_snapshot, load
 from auditor.sources.inputs import find_inputs
 from auditor.sources.model import Discovery, Object
 from auditor.sources.read import ReadOptions, read_file
@@ -159,12 +161,14 @@ def run(
     """
     config, folder = _config(options)
     rules = rules_of(options, config, folder)
-    found = _found(paths, options, (config, folder), stdin)
+    snapshots, others = _apart(paths)
+    streams = (*map(load, snapshots), *clusters)
+    found = _found(others, options, (config, folder), stdin)
     parts = []
-    if found.files or not clusters:
+    if found.files or not streams:
         work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
         parts.append(_Part(work, rules))
-    parts += [_judge_cluster(entries, options, (config, folder), progress or silent) for entries in clusters]
+    parts += [_judge_cluster(entries, options, (config, folder), progress or silent) for entries in streams]
     besides = Besides(
         skipped=(*found.skipped, *(item for part in parts for item in (*part.rules.skipped, *part.work.skipped))),
         notes=(*found.notes, *dict.fromkeys(note for part in parts for note in (*part.rules.notes, *part.work.notes))),
@@ -184,7 +188,16 @@ def run(
 def inputs_of(paths: Sequence[str], options: Options, *, stdin: bytes | None = None) -> tuple[Discovery, "Rules"]:
     """Return the files that an audit reads and what decides about them, for who judges them more than once."""
     config, folder = _config(options)
-    return _found(paths, options, (config, folder), stdin), rules_of(options, config, folder)
+    snapshots, others = _apart(paths)
+    found = _found(others, options, (config, folder), stdin)
+    no_files = (Skipped(str(path), None, None, "is a snapshot of a cluster, not manifests") for path in snapshots)
+    return replace(found, skipped=(*found.skipped, *no_files)), rules_of(options, config, folder)
+
+
+def _apart(paths: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the paths that are snapshots of clusters, and the others."""
+    snapshots = tuple(path for path in paths if path != "-" and is_snapshot(Path(path)))
+    return tuple(map(Path, snapshots)), tuple(path for path in paths if path not in snapshots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +276,8 @@ def sizing_inputs(
 
     config, folder = _config(options)
     window, unusable = _window(options, config, folder)
-    found = _found(paths, options, (config, folder), stdin)
+    snapshots, others = _apart(paths)
+    found = _found(others, options, (config, folder), stdin)
     read = _reading(options, config)
     by_root: dict[int, list[Object]] = {}
     skipped = [*found.skipped, *unusable]
@@ -278,7 +292,25 @@ def sizing_inputs(
         gathered, faults = gather(objects, context, target, _facts(config), window)
         items.extend(gathered)
         skipped.extend((*bad, *faults))
+    for entries in map(load, snapshots):
+        cluster = ClusterObjects(entries, read.template_paths)
+        around, workloads = cluster.surroundings(), [obj for batch in cluster.batches() for obj in batch]
+        target, _ = _cluster_target(cluster.header, options, config)
+        context, bad = Context.build(around, target.minor)
+        gathered, faults = gather(_templates(workloads), context, target, _facts(config), window)
+        items.extend(gathered)
+        skipped.extend((*cluster.skipped, *bad, *faults))
     return tuple(items), tuple(skipped)
+
+
+def _templates(workloads: Sequence[Object]) -> Iterator[Object]:
+    """Yield the workloads of a cluster as people write them: what is sized is the template, not what runs."""
+    for obj in workloads:
+        live = obj.live
+        if live is None or live.primary:
+            template = live.template if live is not None else None
+            data = obj.data if template is None else with_value(obj.data, obj.pod_path or (), template)
+            yield replace(obj, data=data, live=None)
 
 
 def _window(options: Options, config: Config, folder: Path) -> tuple["Window", tuple[Skipped, ...]]:

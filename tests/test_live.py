@@ -70,6 +70,8 @@ def test_an_injected_container_counts_in_the_pod_and_its_finding_says_who_inject
         "app": None,
         "agent": "a webhook",
     }
+    (injected,) = (item for item in record.containers if item.name == "istio-proxy")
+    assert (injected.written_request_bytes, injected.request_from, injected.limit_from) == (None, "admission", None)
     messages = {item.container: item.message for item in findings(audit, "sidecar-memory-unaccounted")}
     assert messages["istio-proxy"].endswith("(not in the template: injected by Istio)")
 

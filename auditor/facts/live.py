@@ -72,7 +72,9 @@ def as_written(pod: Pod, template: Pod) -> Pod:
 
 def _as_written(container: Container, declared: Container | None) -> Container:
     if declared is None:
-        return container
+        amounts = (("requests", "request_from"), ("limits", "limit_from"))
+        by = {key: ADMISSION for block, key in amounts if "memory" in getattr(container, block)}
+        return msgspec.structs.replace(container, written_request_milli=None, written_limit_milli=None, **by)
     return msgspec.structs.replace(
         container,
         written_request_milli=declared.written_request_milli,

@@ -40,3 +40,17 @@ def value_at(data: Any, path: Path) -> Any:
         else:
             return None
     return data
+
+
+def with_value(data: Any, path: Path, value: Any) -> Any:
+    """Return plain data with a value at a path; what is not on the way to it is shared with `data`.
+
+    Raises LookupError where a list on the way has no such item.
+    """
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(data, list) and isinstance(step, int):
+        return [*data[:step], with_value(data[step], rest, value), *data[step + 1 :]]
+    owner = data if isinstance(data, dict) else {}
+    return {**owner, step: with_value(owner.get(step), rest, value)}

@@ -14,7 +14,7 @@ import msgspec
 
 from auditor.findings import Skipped
 from auditor.kube.observed import Tally, is_finished
-from auditor.kube.paths import Path, value_at
+from auditor.kube.paths import Path, value_at, with_value
 from auditor.kube.quantity import Quantity, parse
 from auditor.sources.cluster.entries import SNAPSHOT_VERSION, End, Entries, Header, Item, Missing
 from auditor.sources.cluster.owners import Identity, Made, Owner, Owners, Reference, controller_of, template_path
@@ -314,23 +314,10 @@ def _metadata(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def _replaced(data: dict[str, Any], path: Path, pod: dict[str, Any]) -> dict[str, Any]:
+def _replaced(data: dict[str, Any], path: Path, pod: dict[str, Any]) -> Any:
     """Return an owner's data with a pod's metadata and spec in the place of the template at a path."""
-    key = str(path[-1])
-    return (
-        _set(data, path[:-1], {"metadata": pod["metadata"], key: pod["spec"]})
-        if path[:-1]
-        else {**data, key: pod["spec"]}
-    )
-
-
-def _set(data: Any, path: Path, value: dict[str, Any]) -> Any:
-    if not path:
-        return {**data, **value} if isinstance(data, dict) else value
-    step, rest = path[0], path[1:]
-    if isinstance(data, list) and isinstance(step, int):
-        return [*data[:step], _set(data[step], rest, value), *data[step + 1 :]]
-    return {**data, step: _set(data.get(step), rest, value)}
+    whole = with_value(data, path, pod["spec"])
+    return whole if len(path) == 1 else with_value(whole, (*path[:-1], "metadata"), pod["metadata"])
 
 
 def _template_labels(owner: Owner) -> Sequence[Mapping[str, Any]]:
