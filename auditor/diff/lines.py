@@ -1,38 +1,75 @@
 """Which lines of HEAD's files the change wrote."""
 
 import filecmp
+import re
 import shutil
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.diff.judge import Result
 from auditor.diff.memory import Pair
 from auditor.diff.sides import Sides
-from auditor.findings import Place
-from auditor.sources.git import changed_lines
+from auditor.findings import Finding, Place
+from auditor.sources.git import Changes, changed_lines
 
-_EVERY = ((1, 1 << 62),)
-
-Ranges = Sequence[tuple[int, int]]
-"""First and last line, in order, apart."""
+_EVERY = Changes(((1, 1 << 62),))
+_NOTHING = Changes()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChangedLines:
-    """The changed lines of the files that were asked for."""
+    """What changed in the files that were asked for."""
 
-    ranges: Mapping[str, Ranges | None]
-    """By the file's name in reports; None for a file that is no text on disk."""
+    changes: Mapping[str, Changes | None]
+    """By the file's name in reports; None for what is no text on disk."""
+    paths: Mapping[str, Path]
+    _texts: dict[str, list[str]] = field(default_factory=dict)
 
-    def touch(self, place: Place | None) -> bool | None:
-        """Return whether a place is on a changed line, None where there are no lines."""
-        ranges = self.ranges.get(place.file) if place is not None else None
-        if place is None or ranges is None:
+    def touch(self, finding: Finding) -> bool | None:
+        """Return whether the change wrote a finding's line, None where there are no lines.
+
+        A key that is missing has no line: the change touches it when it changed something in the block that lacks it.
+        """
+        place = finding.place
+        changes = self.changes.get(place.file) if place is not None else None
+        if place is None or changes is None:
             return None
-        after = bisect_right(ranges, (place.end_line, 1 << 62))
-        return after > 0 and ranges[after - 1][1] >= place.line
+        if _meets(changes, place.line, place.end_line):
+            return True
+        if changes == _NOTHING or not self._is_missing(finding, place):
+            return False
+        last, indent = self._last_line(place), place.column - 1
+        gone = any(place.line <= above <= last and removed > indent for above, removed in changes.removed)
+        return gone or _meets(changes, place.line, last)
+
+    def _is_missing(self, finding: Finding, place: Place) -> bool:
+        """Return whether a finding is about a key that is not there: its place is then that of a key above it."""
+        lines = self._lines(place.file)
+        there = lines[place.line - 1][place.column - 1 :] if place.line <= len(lines) else ""
+        key = re.split(r"[.\[\]]+", finding.path.rstrip("]"))[-1]
+        return not key.isdecimal() and not there.lstrip("'\"").startswith(key)
+
+    def _last_line(self, place: Place) -> int:
+        """Return the last line of the block below a key: those that are indented more, or items of its list."""
+        last = place.line
+        for number, line in enumerate(self._lines(place.file)[place.line :], place.line + 1):
+            text = line.lstrip(" ")
+            indent = len(line) - len(text)
+            if text.strip() and not text.startswith("#"):
+                if indent < place.column - 1 or (indent == place.column - 1 and not text.startswith("- ")):
+                    break
+                last = number
+        return last
+
+    def _lines(self, file: str) -> list[str]:
+        if file not in self._texts:
+            self._texts[file] = self.paths[file].read_bytes().decode("utf-8", "replace").split("\n")
+        return self._texts[file]
+
+
+def _meets(changes: Changes, first: int, last: int) -> bool:
+    return any(start <= last and end >= first for start, end in changes.written)
 
 
 def changed_in(files: Iterable[str], sides: Sides, base: Result, head: Result, found: Iterable[Pair]) -> ChangedLines:
@@ -45,25 +82,29 @@ def changed_in(files: Iterable[str], sides: Sides, base: Result, head: Result, f
         for pair in found
         if pair.before is not None and pair.after is not None
     }
-    ranges: dict[str, Ranges | None] = {}
+    changes: dict[str, Changes | None] = {}
+    paths: dict[str, Path] = {}
     compared: list[tuple[str, Path, Path]] = []
     for name in sorted(set(files)):
         new = news.get(name, sides.head.folder / name)
         old = olds.get(name, sides.base.folder / name)
         if not old.is_file() and name in before:
             old = olds.get(before[name], old)
+        paths[name] = new
         if not name or not new.is_file():
-            ranges[name] = None
+            changes[name] = None
         elif not old.is_file():
-            ranges[name] = _EVERY
+            changes[name] = _EVERY
         elif filecmp.cmp(old, new, shallow=False):
-            ranges[name] = ()
+            changes[name] = _NOTHING
         else:
             compared.append((name, old, new))
-    return ChangedLines(ranges | _compared(compared, sides.scratch / "lines"))
+    if compared:
+        changes |= _compared(compared, sides.scratch / "lines")
+    return ChangedLines(changes, paths)
 
 
-def _compared(files: Sequence[tuple[str, Path, Path]], scratch: Path) -> dict[str, Ranges | None]:
+def _compared(files: Sequence[tuple[str, Path, Path]], scratch: Path) -> dict[str, Changes]:
     """Compare files under plain names, which git does not quote."""
     old, new = scratch / "a", scratch / "b"
     for folder in (old, new):
@@ -72,4 +113,4 @@ def _compared(files: Sequence[tuple[str, Path, Path]], scratch: Path) -> dict[st
         shutil.copyfile(before, old / str(number))
         shutil.copyfile(after, new / str(number))
     found = changed_lines(old, new)
-    return {name: found.get(str(number), ()) for number, (name, _, _) in enumerate(files)}
+    return {name: found.get(str(number), _NOTHING) for number, (name, _, _) in enumerate(files)}

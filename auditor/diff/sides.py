@@ -106,13 +106,15 @@ class Opener:
             if not path.exists():
                 raise SourceError(f"{name}: there is no such path")
             return path
-        is_path = os.path.lexists(name) if name and "\0" not in name else False
+        is_path = bool(name) and "\0" not in name and os.path.lexists(name)
         try:
             revision = self._git().revision(name)
         except SourceError:
             if not is_path:
                 raise
             return path
+        # A bare repository's own files, such as HEAD, are nobody's manifests.
+        is_path = is_path and not self._git().bare
         if revision is None:
             if is_path:
                 return path

@@ -156,31 +156,46 @@ class Repository:
         return done.stdout.strip().decode() if done.returncode == 0 else None
 
 
-def changed_lines(old: Path, new: Path) -> dict[str, list[tuple[int, int]]]:
-    """Return the lines that changed in files of one name in two folders, as (first, last) of `new`.
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed in a file."""
 
-    The names must be plain words: git quotes others. A file that git takes as binary has none.
+    written: tuple[tuple[int, int], ...] = ()
+    """The first and last of lines that are new or other."""
+    removed: tuple[tuple[int, int], ...] = ()
+    """Where lines are gone with nothing in their place: the line above, and by how much the first was indented."""
+
+
+def changed_lines(old: Path, new: Path) -> dict[str, Changes]:
+    """Return what changed in files of one name in two folders, lines as in `new`; nothing for a file that did not.
+
+    The names must be plain words: git quotes others.
     """
-    if not any(new.iterdir()):
-        return {}
     command = ("diff", "--no-index", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "-U0")
     form = ("--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--text")
     done = _call(new.parent, *command, *form, "--", old.name, new.name)
     if done.returncode > 1:
         raise SourceError(f"git diff: {_words(done.stderr)}")
-    found: dict[str, list[tuple[int, int]]] = {}
-    name = ""
-    for line in done.stdout.split(b"\n"):
-        if line.startswith(b"diff --git "):
-            name = line.rpartition(b"/")[2].decode()
-        elif match := _HUNK.match(line):
-            first, count = int(match[1]), int(match[2] or b"1")
-            if count:
-                found.setdefault(name, []).append((first, first + count - 1))
-    return found
+    # `-U0` leaves the lines of the files after a sign, so that none can look like one of git's own.
+    return {
+        part.partition(b"\n")[0].rpartition(b"/")[2].decode(): _changes(part)
+        for part in re.split(rb"^diff --git ", done.stdout, flags=re.MULTILINE)
+        if part
+    }
 
 
-_HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@.*\n(?:-( *))?", re.MULTILINE)
+
+
+def _changes(part: bytes) -> Changes:
+    written, removed = [], []
+    for match in _HUNK.finditer(part):
+        first, count = int(match[1]), int(match[2] or b"1")
+        if count:
+            written.append((first, first + count - 1))
+        else:
+            removed.append((first, len(match[3] or b"")))
+    return Changes(tuple(written), tuple(removed))
 
 
 def _entry(line: bytes) -> Entry:
@@ -217,7 +232,9 @@ class _Disk:
 def _environment() -> dict[str, str]:
     """Return the environment without what would lead git elsewhere, or let it ask, fetch or write."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+    # A partial clone would fetch what is missing; git before 2.45 knows no word against that but to allow no protocol.
+    alone = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+    return kept | alone | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def _call(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
@@ -231,7 +248,8 @@ def _call(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]"
 def _checked(folder: Path, *arguments: str) -> bytes:
     done = _call(folder, *arguments)
     if done.returncode:
-        raise SourceError(f"git {arguments[0]}: {_words(done.stderr)}")
+        missing = "; this clone was made with a filter: clone it whole" if b"promisor remote" in done.stderr else ""
+        raise SourceError(f"git {arguments[0]}: {_words(done.stderr)}{missing}")
     return done.stdout
 
 

@@ -1,0 +1,1 @@
+"""Comparing two sides, with real git repositories."""
