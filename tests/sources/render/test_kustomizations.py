@@ -70,7 +70,7 @@ def test_overlays_are_rendered_and_what_they_include_is_not_judged_by_itself(kub
     assert (deployment.name, value_at(printed, REPLICAS), value_at(printed, LIMIT)) == ("prod-web", 3, "2Gi")
     assert printed["spec"]["minReadySeconds"] == 7
     assert deployment.template == "k/base/deploy.yaml"
-    assert where(deployment.place(LIMIT)) == "k/prod/my patch.yaml:10:29"
+    assert where(deployment.place(LIMIT)) == "k/prod/my patch.yaml:10:30"
     assert where(deployment.place(REPLICAS)) == "k/prod/my patch.yaml:5:3"
     assert where(deployment.place(("spec", "minReadySeconds"))) == "k/big/kustomization.yaml:3:12"
     assert where(deployment.place((*LIMIT[:-2], "requests", "memory"))) == "k/base/deploy.yaml:13:9"
