@@ -26,7 +26,7 @@ def render_kustomization(root: RenderRoot, tool: str, box: Sandbox) -> Rendered:
     members = closure(root.path, root.tree)
     around = box.folder / "around"
     around.mkdir()
-    changes, more = _changes(root, around)
+    changes, more, texts = _changes(root, around)
     members = [*members, *more]
     # `originAnnotations` of the outermost one hold for all below it: each object then names its file.
     content = {
@@ -41,12 +41,12 @@ def render_kustomization(root: RenderRoot, tool: str, box: Sandbox) -> Rendered:
     except ToolError as error:
         # It names folders as seen from the one around.
         raise ToolError(str(error).replace(content["resources"][0], root.shown)) from error
-    used = tuple(sorted({file for member in members for file in member.files()}))
+    used = tuple(sorted({*texts, *(file for member in members for file in member.files())}))
     return Rendered(files=tuple(_files(root, members, around, output)), used=used)
 
 
-def _changes(root: RenderRoot, around: Path) -> tuple[dict[str, Any], list[Kustomization]]:
-    """Return what is put around the kustomization, with its files' texts, and the components that it names."""
+def _changes(root: RenderRoot, around: Path) -> tuple[dict[str, Any], list[Kustomization], list[str]]:
+    """Return what is put around the kustomization, the components that it names, and the patches that it holds."""
     changes, more = dict(root.changes), []
     components = []
     for name in as_list(changes.get("components")):
@@ -57,16 +57,22 @@ def _changes(root: RenderRoot, around: Path) -> tuple[dict[str, Any], list[Kusto
         components.append(os.path.relpath(folder, around))
     if components:
         changes["components"] = components
-    patches = [_inline(root, patch) for patch in as_list(changes.get("patches"))]
+    patches, texts = [], []
+    for patch in as_list(changes.get("patches")):
+        name = patch.get("path") if isinstance(patch, dict) else None
+        if isinstance(name, str):
+            path = os.path.realpath(os.path.join(root.path, name))  # noqa: PTH118
+            texts.append(path)
+            patches.append(_inline(root, patch, path))
+        else:
+            patches.append(patch)
     if patches:
         changes["patches"] = patches
-    return changes, more
+    return changes, more, texts
 
 
-def _inline(root: RenderRoot, patch: Any) -> Any:
-    if not isinstance(patch, dict) or not isinstance(patch.get("path"), str):
-        return patch
-    path = os.path.join(root.path, patch["path"])  # noqa: PTH118
+def _inline(root: RenderRoot, patch: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return a patch with the text of its file: kustomize would not read one outside of the folder around."""
     if not os.path.isfile(path) or not root.tree.holds(path):  # noqa: PTH113
         raise RefusedError(f"patches names {patch['path']}, which is not a file of this repository")
     with open(path, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123

@@ -73,8 +73,8 @@ def test_overlays_are_rendered_and_what_they_include_is_not_judged_by_itself(kub
     assert where(deployment.place(LIMIT)) == "k/prod/my patch.yaml:10:30"
     assert where(deployment.place(REPLICAS)) == "k/prod/my patch.yaml:5:3"
     assert where(deployment.place(("spec", "minReadySeconds"))) == "k/big/kustomization.yaml:3:12"
-    assert where(deployment.place((*LIMIT[:-2], "requests", "memory"))) == "k/base/deploy.yaml:13:9"
-    assert where(deployment.place((*LIMIT[:5], "image"))) == "k/base/deploy.yaml:12:9"
+    assert where(deployment.place((*LIMIT[:-2], "requests", "memory"))) == "k/base/deploy.yaml:14:9"
+    assert where(deployment.place((*LIMIT[:5], "image"))) == "k/base/deploy.yaml:13:9"
     assert where(deployment.place(())) == "k/base/deploy.yaml:2:1"
     assert deployment.line == 2
 
