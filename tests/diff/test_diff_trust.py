@@ -22,7 +22,7 @@ def comment(policy="memory-limit-missing", until=SOON, reason="known"):
 
 
 def commented(manifest, text):
-    return manifest.replace("        resources:", f"{text}        resources:")
+    return manifest.replace("        resources:", f"{text}        resources:", 1)
 
 
 def annotated(manifest, policy="memory-limit-missing", until=SOON, containers="[]"):
