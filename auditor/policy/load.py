@@ -48,7 +48,7 @@ def load_policies(folders: Sequence[Path], *, trusted: Path | None = None) -> tu
         if not folder.is_dir():
             faults.append(f"{folder}: no such folder of policies")
         seen: set[str] = set()
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        for path in _files(folder):
             loaded = _load(path, faults, checked=folder == trusted)
             if loaded is None:
                 continue
@@ -61,6 +61,15 @@ def load_policies(folders: Sequence[Path], *, trusted: Path | None = None) -> tu
     if faults:
         raise PolicyError("\n".join(faults))
     return tuple(found[name][0] for name in sorted(found))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the YAML files below a folder that are not hidden, in order.
+
+    A mounted ConfigMap has each file a second time in a hidden folder, to which the names in front of it are links.
+    """
+    found = [*folder.rglob("*.yaml"), *folder.rglob("*.yml")]
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def _load(path: Path, faults: list[str], *, checked: bool) -> tuple[Policy, Path, Locator] | None:
