@@ -23,15 +23,14 @@ def render_options(
         shown_path(str(folder / name), shown_from): _options(chart, folder, f"helm.charts.{name}")
         for name, chart in config.helm.charts.items()
     }
-    _check(wanted.values, "--helm-values")
+    _check(wanted.values, Path(), "--helm-values")
     return replace(more, chart=_options(config.helm, folder, "helm"), charts=own, asked=wanted)
 
 
 def _options(chart: Chart, folder: Path, where: str) -> ChartOptions:
-    values = tuple(str(folder / name) for name in chart.values)
-    _check(values, f"{where}.values")
+    _check(chart.values, folder, f"{where}.values")
     return ChartOptions(
-        values=values,
+        values=tuple(str(folder / name) for name in chart.values),
         sets=chart.set,
         release=chart.release,
         namespace=chart.namespace,
@@ -40,7 +39,7 @@ def _options(chart: Chart, folder: Path, where: str) -> ChartOptions:
     )
 
 
-def _check(values: Sequence[str], where: str) -> None:
+def _check(values: Sequence[str], folder: Path, where: str) -> None:
     for name in values:
-        if not Path(name).is_file():
+        if not (folder / name).is_file():
             raise ConfigError(f"{where}: {name}: there is no such file")

@@ -72,12 +72,16 @@ def read_chart(folder: str, shown: str, depth: int = 0) -> Chart:
 
 def first_document(path: str, shown: str) -> tuple[Any, Locator | None]:
     """Return the first YAML document of a file and its locator; (None, None) when there is none to read."""
+    return next(iter(plain_documents(content_of(path), shown)), (None, None))
+
+
+def content_of(path: str) -> bytes:
+    """Return what a file holds, up to a bound; nothing for one that cannot be read, which the tool tells."""
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - the path may hold bytes that are no text
-            content = stream.read(MAX_FILE_BYTES)
+            return stream.read(MAX_FILE_BYTES)
     except OSError:
-        return None, None
-    return next(iter(plain_documents(content, shown)), (None, None))
+        return b""
 
 
 def check_folder(folder: str, tree: Tree) -> bool:
@@ -92,7 +96,7 @@ def check_folder(folder: str, tree: Tree) -> bool:
         if entry.is_symlink():
             _check_link(entry.path, here, tree)
         if entry.name == "values.schema.json":
-            schemas_are_closed &= _is_closed(Path(entry.path).read_bytes())
+            schemas_are_closed &= _is_closed(content_of(entry.path))
         elif entry.name.endswith(ARCHIVE_ENDINGS) and Path(here).name == "charts":
             schemas_are_closed &= check_archive(entry.path)
     return schemas_are_closed

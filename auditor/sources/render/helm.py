@@ -10,7 +10,15 @@ from auditor.findings import Place
 from auditor.kube.paths import Path as KeyPath
 from auditor.sources.model import InputFile, RenderedFrom
 from auditor.sources.read import MAX_FILE_BYTES
-from auditor.sources.render.charts import Chart, check_archive, check_folder, first_line, read_chart, template_place
+from auditor.sources.render.charts import (
+    Chart,
+    check_archive,
+    check_folder,
+    content_of,
+    first_line,
+    read_chart,
+    template_place,
+)
 from auditor.sources.render.layers import layers
 from auditor.sources.render.model import RefusedError, Rendered, RenderRoot, Values
 from auditor.sources.render.process import Sandbox
@@ -18,6 +26,8 @@ from auditor.sources.render.substitute import substituted
 from auditor.sources.render.values import Probe, Table, probe_places
 
 _SOURCE = re.compile(rb"^---\n# Source: ([^\n]*)\n", re.MULTILINE)
+_WAIVER = re.compile(rb"(?<![^ \t\n])#[ \t]*waive:")
+_WAIVERS = "`# waive:` comments of a chart are not read: use the annotation, or a file of waivers"
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _MAX_RELEASE = 53
 
@@ -34,12 +44,21 @@ def render_chart(root: RenderRoot, helm: str, box: Sandbox) -> Rendered:
         if layer.path is not None and not root.tree.holds(layer.path):
             raise RefusedError(f"{root.tree.shown(layer.path)} leaves the folder: it is not read")
     command = _command(root, helm, box, closed=closed, chart=chart)
-    pieces = _pieces(box.run(command))
+    output = box.run(command)
+    pieces = _pieces(output)
     tables: Sequence[Table] = [{} for _ in pieces]
     if chart is not None:
         stack = layers(chart, root)
         tables = probe_places(pieces, stack, lambda probe: _pieces(box.run(_probing(command, box, probe))))
-    return Rendered(files=tuple(_files(root, chart, pieces, tables)))
+    given = [layer.path for layer in root.values if layer.path is not None]
+    own = [f"{root.path}/values.yaml"] if chart is not None else []
+    notes = (f"{root.shown}: {_WAIVERS}",) if _has_waivers(output, [*own, *given]) else ()
+    return Rendered(files=tuple(_files(root, chart, pieces, tables)), notes=notes)
+
+
+def _has_waivers(output: bytes, values: Sequence[str]) -> bool:
+    """Return whether somebody wrote a waiver as a comment of a template or of values."""
+    return _WAIVER.search(output) is not None or any(_WAIVER.search(content_of(path)) is not None for path in values)
 
 
 def _command(root: RenderRoot, helm: str, box: Sandbox, *, closed: bool, chart: Chart | None) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 from auditor.findings import Place
 from auditor.kube.paths import Path, value_at
 from auditor.sources.model import Locator
-from auditor.sources.read import MAX_FILE_BYTES, plain_documents
-from auditor.sources.render.charts import Chart, first_document
+from auditor.sources.read import plain_documents
+from auditor.sources.render.charts import Chart, content_of, first_document
 from auditor.sources.render.model import RenderRoot, Tree, Values
 
 
@@ -55,12 +55,7 @@ def _given(values: Values, tree: Tree) -> Layer:
         return Layer(*first_document(values.path, tree.shown(values.path)))
     if not values.file:
         return Layer(values.data, None)
-    try:
-        with open(values.file, "rb") as stream:  # noqa: PTH123 - the path may hold bytes that are no text
-            content = stream.read(MAX_FILE_BYTES)
-    except OSError:
-        return Layer(values.data, None)
-    documents = plain_documents(content, tree.shown(values.file))
+    documents = plain_documents(content_of(values.file), tree.shown(values.file))
     if values.document >= len(documents) or value_at(documents[values.document][0], values.within) is None:
         return Layer(values.data, None)
     return Layer(values.data, documents[values.document][1], values.within)

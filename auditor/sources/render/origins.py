@@ -14,7 +14,8 @@ from auditor.findings import Place
 from auditor.kube.paths import Path, value_at
 from auditor.sources.kustomize import as_list
 from auditor.sources.model import Locator
-from auditor.sources.read import MAX_FILE_BYTES, plain_documents
+from auditor.sources.read import plain_documents
+from auditor.sources.render.charts import content_of
 from auditor.sources.render.kustomizations import Kustomization
 from auditor.sources.render.model import Tree
 
@@ -80,12 +81,7 @@ class Origins:
 
     def _read(self, path: str) -> list[tuple[Any, Locator]]:
         if path not in self._documents:
-            try:
-                with open(path, "rb") as stream:  # noqa: PTH123 - the path may hold bytes that are no text
-                    content = stream.read(MAX_FILE_BYTES)
-            except OSError:
-                content = b""
-            self._documents[path] = plain_documents(content, self._tree.shown(path))
+            self._documents[path] = plain_documents(content_of(path), self._tree.shown(path))
         return self._documents[path]
 
     def _patches_of(self, member: Kustomization) -> Iterator[_Text]:

@@ -1,6 +1,8 @@
 """Rendering charts with the real helm: what is rendered, with which values, and what is told when it fails."""
 
 import io
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -272,3 +274,25 @@ def test_a_chart_with_thousands_of_objects_is_rendered_whole(helm, write):
     listed = objects(found)
     assert {obj.name for obj in listed} == {f"web-{i}" for i in range(3000)}
     assert {where(obj.place(LIMIT)) for obj in listed} == {"app/values.yaml:1:1"}
+
+
+@pytest.mark.usefixtures("app")
+def test_waivers_in_comments_of_a_chart_are_told_to_be_left_alone(helm, write):
+    assert rendered("app", helm=helm).notes == ()
+    note = "app: `# waive:` comments of a chart are not read: use the annotation, or a file of waivers"
+    write({"app/values.yaml": "memory: 1Gi # waive: x\n"})
+    assert rendered("app", helm=helm).notes == (note,)
+    write(
+        {
+            "app/values.yaml": "memory: 1Gi\n",
+            "app/templates/c.yaml": "# waive: x\n" + DEPLOYMENT.format(name="c", memory=1),
+        }
+    )
+    assert rendered("app", helm=helm).notes == (note,)
+
+
+def test_nothing_of_rendering_is_loaded_without_a_chart_or_kustomization(write):
+    write({"d.yaml": DEPLOYMENT.format(name="d", memory="1Gi")})
+    code = "import sys, auditor.api as a; a.audit(['d.yaml']); print([m for m in sys.modules if '.render.' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
