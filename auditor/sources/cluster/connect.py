@@ -78,6 +78,11 @@ class Connection:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._client = ApiClient(settings.configuration)
         self._root = str(settings.configuration.host).rstrip("/")
+        parts = urlsplit(self._root)
+        self.server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        """The server's address, without credentials and path."""
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the server of its cluster is no URL")
         self._secrets: set[str] = _secrets_of(settings.configuration.proxy)
 
     def __enter__(self) -> Self:
@@ -85,12 +90,7 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
-
-    @property
-    def server(self) -> str:
-        """The server's address, without credentials and path."""
-        parts = urlsplit(self._root)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._client.rest_client.pool_manager.clear()  # not all versions do it
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = (), accept: str = JSON) -> Answer:
         """Return the answer to one request that reads. Raises UnreachableError."""
@@ -225,9 +225,13 @@ def _made(settings: Settings, timeouts: Timeouts) -> Connection:
 
     try:
         return Connection(settings, timeouts)
-    except (ImportError, urllib3.exceptions.HTTPError) as error:
-        reason = "SOCKS needs the package PySocks" if isinstance(error, ImportError) else "its address is no proxy's"
-        raise ClusterError(f"context {tidy(settings.name)}: proxy-url cannot be used: {reason}") from None
+    except ImportError:
+        reason = "proxy-url cannot be used: SOCKS needs the package PySocks"
+    except urllib3.exceptions.HTTPError:
+        reason = "proxy-url cannot be used: its address is no proxy's"
+    except ValueError as error:
+        reason = tidy(error)
+    raise ClusterError(f"context {tidy(settings.name)}: {reason}")
 
 
 def _version(connection: Connection) -> str | None:
