@@ -69,6 +69,8 @@ class Project:
         self.stand_ins = folder / "stand-ins"
         self.repository = Repository(folder / "repository")
         self.variables = {}
+        self.configuration = {}
+        """What workflows read as `vars`."""
 
     def take(self, *examples):
         """Lay the auditor and examples' workflows into the repository, without a commit."""
@@ -78,9 +80,14 @@ class Project:
             shutil.copytree(ROOT / name, auditor / name, ignore=LEFT_OUT)
         for name in FILES:
             shutil.copyfile(ROOT / name, auditor / name)
-        (home / ".github" / "workflows").mkdir(parents=True)
+        self.take_more(*examples)
+
+    def take_more(self, *examples):
+        """Lay examples' workflows into the repository."""
+        place = self.repository.folder / ".github" / "workflows"
+        place.mkdir(parents=True, exist_ok=True)
         for name in examples:
-            shutil.copyfile(ACTION / "examples" / name, home / ".github" / "workflows" / name)
+            shutil.copyfile(ACTION / "examples" / name, place / name)
 
     def program(self, name, path):
         """Put a program on the runner's PATH: a file to link to, or the text of a script."""
@@ -107,6 +114,7 @@ class Project:
             **self.variables,
         }
         command += [part for item in variables.items() for part in ("--env", "=".join(item))]
+        command += [part for item in self.configuration.items() for part in ("--var", "=".join(item))]
         environment = {
             "PATH": f"{self.stand_ins / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),

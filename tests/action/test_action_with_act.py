@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from act_lab import Project
 from action_lab import LIMITED, UNLIMITED
 from github_server import TOKEN, GitHub
 
-from tests.tools import need_rendering
+from tests.tools import need, need_rendering
+from tests.usage.prometheus import lab
 
 pytestmark = pytest.mark.needs_go
 
@@ -79,13 +81,14 @@ def test_a_pull_request_is_compared_commented_and_its_sarif_uploaded_though_it_f
 
 
 def test_a_fix_on_changed_lines_is_suggested(project, github):
-    forgotten = LIMITED.replace("limits: {cpu: 100m, memory: 1Gi}", "limits: {cpu: 100m, memory: 1024}")
+    forgotten = LIMITED.replace("limits: {cpu: 100m, memory: 1Gi}", "limits: {cpu: 100m, memory: 1024m}")
     event = pull_request(project, "manifests-pull-request.yml", {"k8s/web.yaml": LIMITED}, {"k8s/web.yaml": forgotten})
     done = project.run("manifests-pull-request.yml", "pull_request", event, github)
     assert done.code == 1, done.log
     [item] = github.comments["pulls"]
     assert (item["path"], item["line"]) == ("k8s/web.yaml", 13)
-    assert "```suggestion\n        resources: " in item["body"]
+    fixed = forgotten.splitlines()[12].replace("1024m", "1024Mi")
+    assert f"```suggestion\n{fixed}\n```" in item["body"]
 
 
 def test_a_clean_change_passes_and_says_nothing_to_nobody(project, github):
@@ -142,3 +145,50 @@ def test_a_chart_is_rendered_with_the_values_of_production_on_both_sides(project
     [comment] = github.comments["issues"]
     assert comment["body"].startswith("<!-- kube-memory-auditor: charts -->\n")
     assert "shop/web" in comment["body"].replace("\\", "")
+
+
+GH = """#!/bin/sh
+printf '%s\\n' "$*" >> "$STAND_INS/gh.txt"
+cat "$STAND_INS/last-run" 2>/dev/null || true
+"""
+MIB = 2**20
+
+
+@pytest.fixture
+def prometheus(tmp_path):
+    """A Prometheus with three days of a workload that uses 100 MiB."""
+    tools = need("prometheus", "promtool")
+    now = int(time.time())
+    seconds = range(now - 4 * 86_400, now, 300)
+    history = lab.History()
+    names = {"namespace": "shop", "pod": "web-1-a", "container": "app"}
+    image = "registry.example/web:1"
+    history.add("container_memory_working_set_bytes", [(second, 100 * MIB) for second in seconds], image=image, **names)
+    owner = {"namespace": "shop", "pod": "web-1-a", "owner_kind": "ReplicaSet", "owner_name": "web-1"}
+    history.add("kube_pod_owner", [(second, 1) for second in seconds], uid="u", **owner)
+    owner = {"namespace": "shop", "replicaset": "web-1", "owner_kind": "Deployment", "owner_name": "web"}
+    history.add("kube_replicaset_owner", [(second, 1) for second in seconds], **owner)
+    with lab.prometheus(lab.fill(history, tmp_path, tools["promtool"]), tools) as url:
+        yield url
+
+
+def test_a_night_keeps_history_that_the_next_pull_request_is_held_against(project, github, prometheus):
+    event = pull_request(project, "history-pull-request.yml", {"k8s/web.yaml": LIMITED}, {"k8s/web.yaml": UNLIMITED})
+    project.take_more("nightly-history.yml")
+    project.program("gh", GH)
+    project.configuration["PROMETHEUS_URL"] = prometheus
+    night = {"schedule": "17 3 * * *", "repository": {"full_name": "shop/deploy", "default_branch": "main"}}
+    done = project.run("nightly-history.yml", "schedule", night)
+    assert done.code in (0, 1), done.log
+    assert done.called("download-artifact") == [], "there is no night before"
+    [kept] = done.called("upload-artifact")
+    assert (kept["name"], kept["path"]) == ("memory-history", "history")
+    assert list((project.stand_ins / "kept" / "memory-history").rglob("*.parquet"))
+    (project.stand_ins / "last-run").write_text("42\n")
+    done = project.run("history-pull-request.yml", "pull_request", event | night, github)
+    [fetched] = done.called("download-artifact")
+    assert (fetched["name"], fetched["run-id"], fetched["github-token"]) == ("memory-history", "42", TOKEN)
+    asked = (project.stand_ins / "gh.txt").read_text()
+    assert asked.count("--branch main --event schedule --status success") == 2
+    [comment] = github.comments["issues"]
+    assert "100 MiB" in comment["body"]
