@@ -167,8 +167,8 @@ def run(
     parts = []
     if found.files or not streams:
         work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
-        parts.append(_Part(work, rules))
-    parts += [_judge_cluster(entries, options, (config, folder), progress or silent) for entries in streams]
+        parts.append(Part(work, rules))
+    parts += [judge_entries(entries, options, (config, folder), progress or silent) for entries in streams]
     besides = Besides(
         skipped=(*found.skipped, *(item for part in parts for item in (*part.rules.skipped, *part.work.skipped))),
         notes=(*found.notes, *dict.fromkeys(note for part in parts for note in (*part.rules.notes, *part.work.notes))),
@@ -201,7 +201,7 @@ def _apart(paths: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """What the files, or one cluster, gave, and by which rules."""
 
     work: Work
@@ -209,14 +209,14 @@ class _Part:
     interrupted: bool = False
 
 
-def _judge_cluster(entries: Entries, options: Options, where: tuple[Config, Path], progress: Progress) -> _Part:
+def judge_entries(entries: Entries, options: Options, where: tuple[Config, Path], progress: Progress) -> Part:
     """Judge one cluster by its own version and history; `where` is the config and its folder."""
     config, folder = where
     objects = ClusterObjects(entries, _reading(options, config).template_paths)
     around = objects.surroundings()
     rules = rules_of(options, config, folder, objects.header)
     work = judge_cluster(objects, around, rules.task, options.jobs or usable_cores(), progress)
-    return _Part(work, rules, objects.interrupted)
+    return Part(work, rules, objects.interrupted)
 
 
 @dataclass(frozen=True, slots=True)

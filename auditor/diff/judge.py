@@ -9,17 +9,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
 
-from auditor.api import Options, silent, usable_cores
+from auditor.api import Options, judge_entries, silent, usable_cores
 from auditor.diff.memory import RENDERED, Identity, Workload, counted, identity_of, workload_of
-from auditor.diff.model import Side
+from auditor.diff.model import SNAPSHOT, Side
 from auditor.diff.rendered import rendering_of
 from auditor.diff.rules import Judgement
 from auditor.diff.sides import Sides, Tree
 from auditor.engine import Besides, Judged, assemble
 from auditor.findings import Report, Skipped
+from auditor.sources.cluster.snapshot import load
 from auditor.sources.inputs import find_inputs
 from auditor.sources.model import InputFile
 from auditor.sources.read import file_bytes, may_hold_context
@@ -71,11 +73,47 @@ class _Part:
     workloads: list[Workload]
     owners: dict[str, tuple[Identity, str]]
 
+    def take(self, judged: Judged, cluster: int, folder: str) -> None:
+        """Add what the objects of a folder gave, their facts reduced to what is compared."""
+        for record, member in zip(judged.records, judged.members, strict=True):
+            self.workloads.append(workload_of(record, member, cluster, folder))
+        for finding in judged.findings:
+            self.owners[finding.fingerprint] = (identity_of(cluster, finding.workload), folder)
+        self.judged.append(msgspec.structs.replace(judged, records=()))
+
 
 def judge_both(
     sides: Sides, by: Judgement, options: Options, progress: Progress | None = None
 ) -> tuple[Result, Result]:
     """Return both sides, judged by one set of rules."""
+    if SNAPSHOT in (sides.base.side.kind, sides.head.side.kind):
+        base, head = (_alone(tree, sides, by, options, progress or silent) for tree in (sides.base, sides.head))
+        return base, head
+    return _both(sides, by, options, progress)
+
+
+def _alone(tree: Tree, sides: Sides, by: Judgement, options: Options, progress: Progress) -> Result:
+    """Judge a side by itself: a snapshot, or what is compared with one."""
+    rules = by if tree is sides.head else None
+    if tree.side.kind != SNAPSHOT:
+        jobs, given = options.jobs or usable_cores(), _input(tree, sides, by, options)
+        files = tuple(given.files.values())
+        task, bad, notes = with_contexts(files, replace(by.rules.task, keep_records=True), jobs)
+        part = _judge(files, task, jobs, progress)
+        besides = Besides((*given.skipped, *by.rules.skipped, *bad), (*given.notes, *by.rules.notes, *notes))
+        return _result(given, [part], task, besides, rules)
+    asked = replace(by.options, keep_records=True)
+    _, path = tree.paths[0]
+    found = judge_entries(load(Path(path)), asked, (by.placed, by.folder), progress)
+    part = _Part([], [], {})
+    for judged in found.work.judged:
+        part.take(judged, 0, "")
+    besides = Besides((*found.work.skipped, *found.rules.skipped), (*found.rules.notes, *found.work.notes))
+    given = _Input(tree, {}, {}, frozenset(), (), ())
+    return _result(given, [part], found.rules.task, besides, rules)
+
+
+def _both(sides: Sides, by: Judgement, options: Options, progress: Progress | None) -> tuple[Result, Result]:
     jobs, told = options.jobs or usable_cores(), progress or silent
     task = replace(by.rules.task, keep_records=True)
     base, head = (_input(tree, sides, by, options) for tree in (sides.base, sides.head))
@@ -143,12 +181,7 @@ def _judge(files: Sequence[InputFile], task: Task, jobs: int, progress: Progress
     part = _Part([], [], {})
     for some in _chunks(files):
         for file, judged in zip(some, judge_in(some, task, jobs, progress), strict=True):
-            cluster = file.root if file.rendered is None else RENDERED
-            for record, member in zip(judged.records, judged.members, strict=True):
-                part.workloads.append(workload_of(record, member, cluster, file.identity_folder))
-            for finding in judged.findings:
-                part.owners[finding.fingerprint] = (identity_of(cluster, finding.workload), file.identity_folder)
-            part.judged.append(msgspec.structs.replace(judged, records=()))
+            part.take(judged, file.root if file.rendered is None else RENDERED, file.identity_folder)
     return part
 
 
@@ -167,11 +200,13 @@ def _chunks(files: Sequence[InputFile]) -> list[list[InputFile]]:
 def _result(given: _Input, parts: Sequence[_Part], task: Task, besides: Besides, by: Judgement | None) -> Result:
     """Join what the files of a side gave; with the judgement, the baseline and notes about what does not join count."""
     judged = [item for part in parts for item in part.judged]
-    judged += judge_around(task, judged)
+    if task.contexts:
+        judged += judge_around(task, judged)
     baseline = None
     if by is not None:
         baseline = by.rules.baseline
-        besides = msgspec.structs.replace(besides, notes=(*besides.notes, *apart(task, judged)))
+        if task.contexts:
+            besides = msgspec.structs.replace(besides, notes=(*besides.notes, *apart(task, judged)))
     report = assemble(judged, task.plan, baseline, version("kube-memory-auditor"), besides)
     counts = report.summary
     side = msgspec.structs.replace(

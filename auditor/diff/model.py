@@ -10,6 +10,7 @@ from auditor.findings import SEVERITIES, Finding, Report, Rule, Skipped, Workloa
 
 NEW, UNCHANGED, WAIVED, KNOWN = "new", "unchanged", "waived", "known"
 BASE, HEAD, BOTH = "base", "head", "both"
+SNAPSHOT = "snapshot"
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
 
 

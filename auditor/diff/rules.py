@@ -32,6 +32,10 @@ class Judgement:
     """That folder from the top of the repository, for a config of a revision; None for one on disk."""
     judging: tuple[Judging, ...]
     """The files of it that the change touches."""
+    placed: Config
+    """The config with the files that it names in the places where they are now."""
+    options: Options
+    """The options, likewise."""
 
 
 def judgement(sides: Sides, options: Options) -> Judgement:
@@ -42,17 +46,18 @@ def judgement(sides: Sides, options: Options) -> Judgement:
         judging: tuple[Judging, ...] = ()
         if sides.repository is not None:
             judging = _Finder(sides, sides.repository, sides.head.entries or {}).touched(config, path, options)
-        return Judgement(rules_of(options, config, folder), config, folder, None, judging)
+        return Judgement(rules_of(options, config, folder), config, folder, None, judging, config, options)
     finder = _Finder(sides, sides.repository, sides.rules)
     with _told(finder.top, sides):
         config, path = finder.config(options)
         here = finder.placed(config, path)
         folder = Path.cwd() if path is None else path.parent
-        rules = rules_of(finder.options(options), here, folder)
+        mine = finder.options(options)
+        rules = rules_of(mine, here, folder)
     inside = path is not None and path.is_relative_to(finder.top)
     start = finder.start(path) if inside else None
     touched = finder.touched(config, path, options)
-    return Judgement(_named(rules, finder.top, sides), config, folder, start, touched)
+    return Judgement(_named(rules, finder.top, sides), config, folder, start, touched, here, mine)
 
 
 class _Finder:

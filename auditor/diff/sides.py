@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auditor.diff.model import Side
+import msgspec
+
+from auditor.diff.model import SNAPSHOT, Side
 from auditor.findings import Skipped
 from auditor.sources.checkout import Checkout, shown, submodules
+from auditor.sources.cluster.snapshot import is_snapshot
 from auditor.sources.discover import SourceError
 from auditor.sources.git import Entry, Repository, Revision
 
@@ -219,6 +222,8 @@ def _path_tree(path: Path, wanted: Sequence[str]) -> Tree:
     real = Path(os.path.realpath(path))
     if real.is_dir():
         return Tree(side, real, _present(real, wanted))
+    if is_snapshot(real):
+        side = msgspec.structs.replace(side, kind=SNAPSHOT)
     if tuple(wanted) != (".",):
         raise SourceError(f"{path}: is a file, in which --path has nothing to choose")
     return Tree(side, real.parent, ((0, str(real)),))
