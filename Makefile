@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := reports
 
-.PHONY: help audit test lint types format docs bench package clean test-kubernetes test-spark
+.PHONY: help audit test lint types format docs bench package clean test-kubernetes test-action test-spark
 
 help: ## what this file can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,6 +29,10 @@ test: $(BIN)/.installed-dev lint types ## linters, type checks and every test
 test-kubernetes: $(BIN)/.installed-dev ## hold the memory model against the real Kubernetes: needs Go, minutes the first time
 	tests/kubernetes/build.sh
 	KUBERNETES_TESTS=1 $(BIN)/python -m pytest tests/kubernetes -q
+
+test-action: $(BIN)/.installed-dev ## run the GitHub Action's workflows for real, with act: needs Go
+	tests/action/build.sh
+	ACTION_TESTS=1 $(BIN)/python -m pytest tests/action -q -m needs_go
 
 test-spark: $(BIN)/.installed-dev ## hold the aggregation on Spark to DuckDB's: needs Java
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark]'
