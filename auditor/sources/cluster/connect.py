@@ -154,10 +154,12 @@ class Connection:
         if lines:
             raise UnreachableError(f"the credentials cannot be renewed: {self.clean(lines[-1])}", lasting=True)
         value = str((auth.get("BearerToken") or {}).get("value") or "").strip()
+        if not (value.isascii() and value.isprintable()):
+            # NOTE: http.client would refuse it and quote it.
+            raise UnreachableError("the token has characters that no header can carry", lasting=True)
         if value:
             headers["Authorization"] = value
-            self._secrets.add(value.partition(" ")[2])
-            self._secrets.discard("")
+            self._secrets |= {value.partition(" ")[2]} - {""}
         return headers
 
     def _read(self, response: "urllib3.BaseHTTPResponse") -> bytes:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime as dt
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ import sys
 import threading
 
 import pytest
+from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from auditor.sources.cluster.connect import ClusterError, Timeouts, UnreachableError, connect
 from tests.sources.cluster.api import TOKEN, Api, Reply, status, write_kubeconfig
@@ -166,6 +168,26 @@ class TestServiceAccount:
                 assert connection.name == "in-cluster"
                 assert connection.server == api.url
 
+    def test_a_token_that_is_rotated_is_read_again(self, folder, certificates, monkeypatch):
+        monkeypatch.setenv("HOME", str(folder))
+        read = InClusterConfigLoader._read_token_file
+
+        def read_and_end(loader):
+            read(loader)
+            loader.token_expires_at -= dt.timedelta(minutes=1)
+
+        monkeypatch.setattr(InClusterConfigLoader, "_read_token_file", read_and_end)
+        with Api(certificates) as api:
+            host, port = api.url.removeprefix("https://").split(":")
+            environ = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+            with connect(environ=environ, service_account=folder) as connection:
+                api.token = f"{TOKEN}-2"
+                (folder / "token").write_text(api.token)
+                assert connection.get("/version").status == 200
+                (folder / "token").unlink()
+                with pytest.raises(UnreachableError, match=r"the credentials cannot be renewed: .*No such file"):
+                    connection.get("/version")
+
     def test_a_kubeconfig_goes_before_it(self, folder, api, monkeypatch):
         monkeypatch.setenv("HOME", str(folder))
         (folder / ".kube").mkdir()
@@ -191,6 +213,23 @@ class TestServiceAccount:
 class TestCredentials:
     def connected(self, api, tmp_path, user, **cluster):
         return connect(kubeconfig=str(write_kubeconfig(tmp_path / "k", api.url, user=user, cluster=cluster)))
+
+    def test_a_server_that_asks_for_none_needs_no_user(self, api, tmp_path):
+        # as behind kubectl proxy
+        api.token = None
+        with self.connected(api, tmp_path, {}) as connection:
+            assert connection.kubernetes_version == "1.34"
+        assert api.requests[-1].headers["Authorization"] is None
+
+    def test_a_token_that_no_header_can_carry_is_not_quoted(self, api, tmp_path):
+        file = write_kubeconfig(tmp_path / "k", api.url, user={"token": f"{TOKEN}\n{TOKEN}"})
+        assert refused(kubeconfig=str(file)).endswith(": the token has characters that no header can carry")
+        assert not api.requests
+
+    def test_nobody_can_be_impersonated_by_a_header_of_two_lines(self, api, tmp_path):
+        file = write_kubeconfig(tmp_path / "k", api.url, user={"token": TOKEN, "as": "jane\nImpersonate-Group: root"})
+        assert "Invalid header value" in refused(kubeconfig=str(file))
+        assert not api.requests
 
     def test_a_token_file_may_end_with_a_line_break(self, api, tmp_path):
         (tmp_path / "token").write_text(f"{TOKEN}\n")
@@ -450,6 +489,18 @@ class TestFaults:
     def test_a_name_that_does_not_exist_is_told(self, tmp_path):
         text = refused(kubeconfig=str(write_kubeconfig(tmp_path / "k", "https://no-such-host.invalid")))
         assert text == "context lab: https://no-such-host.invalid: its name cannot be resolved"
+
+    def test_a_server_that_does_not_answer_the_connection_is_told(self, tmp_path):
+        with socket.socket() as listener, contextlib.ExitStack() as others:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for _ in range(4):  # more than the queue holds
+                other = others.enter_context(socket.socket())
+                other.setblocking(False)
+                other.connect_ex(listener.getsockname())
+            file = write_kubeconfig(tmp_path / "k", f"https://127.0.0.1:{listener.getsockname()[1]}")
+            text = refused(kubeconfig=str(file), timeouts=Timeouts(connect_seconds=0.1))
+        assert text.endswith(": no connection in time")
 
     def test_an_address_that_is_none_is_told(self, tmp_path):
         assert "Invalid IPv6 URL" in refused(kubeconfig=str(write_kubeconfig(tmp_path / "k", "https://[bad")))

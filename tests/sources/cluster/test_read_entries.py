@@ -188,6 +188,13 @@ class TestFilters:
             "get namespace a", "forbidden: grant get on namespaces in namespace a", "Namespace", "a"
         )
 
+    @pytest.mark.parametrize("reply", [Reply(b"[]"), status(500, "no")])
+    def test_a_namespace_that_cannot_be_read_is_told(self, reply, api, entries):
+        api.replies["/api/v1/namespaces/a"] = [reply]
+        first = missing(entries(namespaces=("a",), custom=False))[0]
+        assert first.what == "get namespace a"
+        assert first.reason.startswith(("the answer is no object: ", "HTTP 500: no"))
+
     def test_one_forbidden_namespace_does_not_hide_the_other(self, api, entries):
         for name in "ab":
             api.replies[f"/api/v1/namespaces/{name}"] = [Reply({"metadata": {"name": name}})]
