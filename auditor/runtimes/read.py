@@ -82,12 +82,13 @@ def read_heap(raw: dict[str, Any], image: str | None, around: Around) -> Heap | 
 
 def may_declare(raw: dict[str, Any], image: str | None) -> bool:
     """Return whether a container may tell a runtime anything about memory, whatever the ConfigMaps hold."""
-    if _is_of_runtime(image) or _has_sign(raw, _NOTHING_AROUND):
+    if _is_of_runtime(image) or _has_sign(raw, NOTHING_AROUND):
         return True
     return "envFrom" in raw and any(item.get("configMapRef") is not None for _, item in mappings(raw["envFrom"]))
 
 
-_NOTHING_AROUND = Around(None, None, None, None, None, {})
+NOTHING_AROUND = Around(None, None, None, None, None, {})
+"""Of a container whose surroundings are not known."""
 
 
 def _is_of_runtime(image: str | None) -> bool:

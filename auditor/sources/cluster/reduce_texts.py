@@ -14,7 +14,7 @@ import msgspec
 
 from auditor.kube.objects import strings
 from auditor.runtimes.environment import mappings
-from auditor.runtimes.read import VARIABLES, may_declare
+from auditor.runtimes.read import NOTHING_AROUND, VARIABLES, may_declare, read_heap
 from auditor.runtimes.shell import TEXT_CAP
 from auditor.runtimes.view import lines
 from auditor.sources.cluster.reduce_words import SIZE, SIZES, Names, Words, shape
@@ -23,7 +23,7 @@ _LISTS = ("command", "args")
 _KEYS = (*_LISTS, "env", "envFrom")
 _REFERENCE = re.compile(r"\$(?:\(([^()]+)\)|\{?([A-Za-z_]\w*))", re.ASCII)
 _ASSIGNED = re.compile(r"(?:^|(?<=[\s;&|({\"'`]))([A-Za-z_]\w*)=", re.ASCII)
-_ABOUT_MEMORY = re.compile(r"mem|heap|size|limit|ram|percent|xm[sx]|buffer|cache|max|min", re.IGNORECASE)
+_ABOUT_MEMORY = re.compile(r"mem|heap|size|limit|ram|percent|xm[sx]|buffer|cache", re.IGNORECASE)
 _SHORT = 256
 _ROUNDS = 8
 """So often what refers to what is followed: chains of references are short."""
@@ -39,19 +39,23 @@ def reduced_texts(raw: Mapping[str, Any], image: object) -> dict[str, Any]:
     if not texts or not may_declare(texts, name):
         return {}
     # Pods of one workload have the same.
-    return _cached(_encode(texts))
+    return _cached(_encode(texts), name)
 
 
 @lru_cache(maxsize=2048)
-def _cached(packed: bytes) -> dict[str, Any]:
-    return _Texts(_decode(packed)).reduced()
+def _cached(packed: bytes, image: str | None) -> dict[str, Any]:
+    texts = _Texts(_decode(packed))
+    if not texts.from_maps and all(read_heap(raw, image, NOTHING_AROUND) is None for raw in (texts.raw, {})):
+        # A word such as java, and no runtime.
+        return {}
+    return texts.reduced()
 
 
 class _Texts:
     """The texts of one container."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
-        self._raw = raw
+        self.raw = raw
         self._lines = lines(raw)
         self._env: dict[str, list[str]] = {}
         for _, item in mappings(raw.get("env")):
@@ -60,7 +64,9 @@ class _Texts:
                 self._env.setdefault(item["name"], []).append(value if isinstance(value, str) else "")
         texts = [text for _, text in self._lines] + [text for some in self._env.values() for text in some]
         assigned = {name for text in texts for name in _ASSIGNED.findall(text[:TEXT_CAP])}
-        self._from_maps = _names_config_map(raw)
+        # A secret may end in `=`: only a name that something refers to is one.
+        assigned &= {name for text in texts for name in _references(text)}
+        self.from_maps = _names_config_map(raw)
         self._names = Names({*self._env, *assigned}, any_upper="envFrom" in raw)
         self._words = Words(self._names)
 
@@ -71,21 +77,20 @@ class _Texts:
         env = self._reduced_env(wanted)
         if env:
             found["env"] = env
-        if "envFrom" in self._raw:
-            found["envFrom"] = reduced_sources(self._raw["envFrom"])
+        if "envFrom" in self.raw:
+            found["envFrom"] = reduced_sources(self.raw["envFrom"])
         return found
 
     def _wanted(self) -> set[str]:
         """Return the variables that runtimes read, and those that what is kept refers to."""
-        if self._from_maps:
+        if self.from_maps:
             # A ConfigMap may refer to any of them.
             return set(self._env)
         wanted = VARIABLES & self._env.keys()
         waiting = [text for _, text in self._lines] + [text for name in wanted for text in self._env[name]]
         found = set(wanted)
         while waiting:
-            for names in _REFERENCE.findall(waiting.pop()):
-                name = names[0] or names[1]
+            for name in _references(waiting.pop()):
                 if name in self._env and name not in found:
                     found.add(name)
                     waiting.extend(self._env[name])
@@ -103,7 +108,7 @@ class _Texts:
                 return
 
     def _reduced_lists(self) -> list[Any]:
-        return self._words.reduced_lists(*(self._raw.get(key) for key in _LISTS))
+        return self._words.reduced_lists(*(self.raw.get(key) for key in _LISTS))
 
     def _value(self, name: str, text: str) -> str:
         return self._words.reduced(text, self._names.amounts.get(name))
@@ -111,7 +116,7 @@ class _Texts:
     def _reduced_env(self, wanted: set[str]) -> list[Any]:
         env: list[Any] = []
         last = 0
-        for index, item in mappings(self._raw.get("env")):
+        for index, item in mappings(self.raw.get("env")):
             name = item.get("name")
             if not isinstance(name, str) or name not in wanted:
                 continue
@@ -128,6 +133,10 @@ class _Texts:
         elif isinstance(source, dict):
             kept["valueFrom"] = _value_source(source)
         return kept
+
+
+def _references(text: str) -> Iterator[str]:
+    return (first or second for first, second in _REFERENCE.findall(text))
 
 
 def _names_config_map(raw: Mapping[str, Any]) -> bool:

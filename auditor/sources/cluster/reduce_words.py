@@ -176,7 +176,7 @@ class Words:
         assignment = _ASSIGNMENT.match(chunk)
         if assignment is None:
             return neutral(chunk)
-        name = self._names.kept(assignment[1], apart=True)
+        name = self._names.kept(assignment[1], apart=False)
         self.kept = self.kept or name in VARIABLES
         self._amount = self._names.amounts.get(name)
         value = chunk[assignment.end() :]
@@ -209,7 +209,7 @@ def neutral(chunk: str) -> str:
     if base in _PROGRAM_WORDS:
         tail = base
     elif base.endswith(".sh") or "entrypoint" in base:
-        tail = "x.sh"
+        tail = ("entrypoint" if "entrypoint" in base else "x") + (".sh" if base.endswith(".sh") else "")
     else:
         tail = "" if slash and not base else "x"
     first = "" if _WORD_CHARACTER.match(chunk) else chunk[0]
@@ -225,7 +225,7 @@ def _dashed(chunk: str, slash: str, tail: str) -> str:
     if not chunk.strip("-+"):
         return chunk[:3]
     start = "--" if chunk.startswith("--") else chunk[0]
-    return f"{start}x{_options(chunk)}" + (f"/{tail}" if slash else "")
+    return f"{start}x{_options(chunk)}{'/' if slash else ''}{tail if slash or tail != 'x' else ''}"
 
 
 def _options(chunk: str) -> str:
