@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auditor.diff.judge import Result
 from auditor.diff.memory import Identity, Pair, identity_of
-from auditor.diff.model import KNOWN, MOVED, NEW, UNCHANGED, WAIVED
+from auditor.diff.model import KNOWN, NEW, UNCHANGED, WAIVED
 from auditor.findings import Finding, severity_rank
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -84,7 +84,7 @@ class _Places:
         for pair in found:
             if pair.before is None or pair.after is None:
                 continue
-            if pair.change == MOVED:
+            if pair.moved:
                 owner = (pair.before.identity, pair.before.folder)
                 self._from[pair.after.identity, pair.after.folder] = owner
 

@@ -67,10 +67,15 @@ class Pair:
 
     @property
     def change(self) -> str:
-        """`added`, `removed`, `moved` or `changed`, which may be no change at all."""
+        """`added`, `removed`, `moved` or `changed`, which may be no change at all; in a cluster nothing has a place."""
         if self.before is None or self.after is None:
             return ADDED if self.before is None else REMOVED
-        return CHANGED if self.before.folder == self.after.folder else MOVED
+        return MOVED if self.moved and self.before.footprint.file and self.after.footprint.file else CHANGED
+
+    @property
+    def moved(self) -> bool:
+        """Whether it is on both sides, in different folders: its findings then have other fingerprints."""
+        return self.before is not None and self.after is not None and self.before.folder != self.after.folder
 
 
 def workload_of(record: Record, member: Member, cluster: int, folder: str) -> Workload:
