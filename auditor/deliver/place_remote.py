@@ -50,7 +50,7 @@ class RemotePlace:
 
     def replace(self, folder: str, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
         """Write each object with one request."""
-        self._try(lambda: self._fs.makedirs(self._path(folder), exist_ok=True), None)
+        self._make(folder)
         for file, data in files.items():
             self._put(self._path(folder, file), data)
         for file in gone:
@@ -71,6 +71,18 @@ class RemotePlace:
 
     def _path(self, *parts: str) -> str:
         return "/".join((self._root, *parts))
+
+    def _make(self, folder: str) -> None:
+        """Make a folder, where there is such a thing; never what it is in, which may be a bucket."""
+        path = self._path(folder)
+
+        def make() -> bool:
+            with suppress(FileExistsError):
+                self._fs.mkdir(path, create_parents=False)
+            return True
+
+        if not self._try(make, missing=False):
+            raise DeliveryError(f"{self.shown}: there is no such bucket or folder")
 
     def _put(self, path: str, data: bytes) -> None:
         self._try(lambda: self._fs.pipe_file(path, data), None)

@@ -32,10 +32,11 @@ def empty_memory():
     MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
-@pytest.fixture(params=["folder", "file", "memory"])
+@pytest.fixture(params=["folder", "file", "memory", "local"])
 def place(request, tmp_path):
     """Return a place of each kind that needs no package of the user's."""
     text = {"folder": "audits/here", "file": f"file://{tmp_path}/audits/here", "memory": "memory://audits/here"}
+    text["local"] = f"local://{tmp_path}"  # what fsspec reaches and has folders
     return open_place(text[request.param], tmp_path)
 
 
@@ -248,6 +249,13 @@ def test_a_folder_that_is_no_folder_is_told(tmp_path):
     for use in (lambda: store(place, 0), lambda: compare_with_last(place, report())):
         with pytest.raises(DeliveryError, match=r"audits: .*(exists|Not a directory)"):
             use()
+
+
+def test_a_bucket_or_folder_that_is_not_there_is_told_and_not_made(tmp_path):
+    place = open_place(f"local://{tmp_path}/elsewhere", Path())
+    with pytest.raises(DeliveryError, match=r"local://.*/elsewhere: there is no such bucket or folder"):
+        store(place, 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_url_whose_package_is_missing_names_the_package(monkeypatch):
