@@ -207,6 +207,20 @@ def test_several_reports_are_written_by_one_comparison(repo, run):
     assert all((repo.folder / f"{form}.out").stat().st_size for form in DIFF_FORMATS)
 
 
+def test_a_new_finding_carries_its_fix_as_lines_and_an_old_one_does_not(repo, run):
+    odd = deployment(request="128Mi", limit="128mi")
+    repo.put("old.yaml", odd.replace("web", "old"))
+    repo.put("a.yaml", deployment())
+    repo.commit()
+    repo.put("a.yaml", odd)
+    told = json.loads(run("HEAD", "--output", "json").stdout)
+    fixes = {(item["file"], item["policy"]): item["replacements"] for item in told["findings"]}
+    (line,) = fixes["a.yaml", "memory-quantity-invalid"]
+    assert line["file"] == "a.yaml"
+    assert "128Mi" in line["text"]
+    assert fixes["old.yaml", "memory-quantity-invalid"] is None
+
+
 def snapshot(path, *manifests):
     items = [Item(yaml.safe_load(text)) for text in manifests]
     list(save(iter([Header(SNAPSHOT_VERSION, "prod", "1.34"), *items, End()]), path))
