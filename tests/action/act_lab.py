@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from action_lab import ACTION, ROOT, Repository, read_outputs
+from action_lab import ACTION, ROOT, Repository
 from github_server import TOKEN
 
 INSTALLED = ("auditor", "policies", "sizing", "github-action")
-FILES = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE")
+FILES = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 KEEP = """\
 name: stand-in
@@ -48,6 +48,14 @@ if name.startswith("download"):
 """
 
 
+def copy_auditor(folder):
+    """Copy what is installed and run of this repository."""
+    for name in INSTALLED:
+        shutil.copytree(ROOT / name, folder / name, ignore=LEFT_OUT)
+    for name in FILES:
+        shutil.copyfile(ROOT / name, folder / name)
+
+
 @dataclass
 class Done:
     """What a run of a workflow printed and called."""
@@ -74,12 +82,7 @@ class Project:
 
     def take(self, *examples):
         """Lay the auditor and examples' workflows into the repository, without a commit."""
-        home = self.repository.folder
-        auditor = home / "memory-auditor"
-        for name in INSTALLED:
-            shutil.copytree(ROOT / name, auditor / name, ignore=LEFT_OUT)
-        for name in FILES:
-            shutil.copyfile(ROOT / name, auditor / name)
+        copy_auditor(self.repository.folder / "memory-auditor")
         self.take_more(*examples)
 
     def take_more(self, *examples):
@@ -167,6 +170,3 @@ def foreign_actions():
         steps = [step for job in jobs for step in job.get("steps", ())]
         found += [step["uses"] for step in steps if "uses" in step and not step["uses"].startswith("./")]
     return sorted(set(found))
-
-
-__all__ = ["KNOWN_INPUTS", "Done", "Project", "foreign_actions", "read_outputs"]

@@ -191,4 +191,4 @@ def test_a_night_keeps_history_that_the_next_pull_request_is_held_against(projec
     asked = (project.stand_ins / "gh.txt").read_text()
     assert asked.count("--branch main --event schedule --status success") == 2
     [comment] = github.comments["issues"]
-    assert "100 MiB" in comment["body"]
+    assert "| 100Mi | 100Mi |" in comment["body"], "p95 and peak"
