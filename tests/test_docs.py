@@ -22,10 +22,12 @@ PAGES = [
     ROOT / "docs" / "history.md",
     ROOT / "docs" / "sizing.md",
     ROOT / "docs" / "leaks.md",
+    ROOT / "docs" / "github-action.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("cluster", "snapshot", "nightly", "diff", "fix", "rendering")),
     ROOT / "benchmarks" / "README.md",
 ]
 IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
-TOP = ("auditor/", "policies/", "tests/", "docs/", "benchmarks/", "manifests-samples/", "github-action/", ".github/")
+TOP = ("auditor/", "policies/", "tests/", "docs/", "benchmarks/", "deploy/", "manifests-samples/", "github-action/", ".github/")
 MADE_HERE = ("benchmarks/data/",)
 """Named, but made by a command and ignored by git."""
 

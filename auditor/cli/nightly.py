@@ -69,7 +69,7 @@ def _work(arguments: dict[str, Any], config: Config, folder: Path, bar: Bar) -> 
 
     _check(config, arguments["paths"])
     wanted, started = config.nightly, datetime.now(UTC)
-    options = Options(config=arguments["config"], jobs=arguments["jobs"], keep_records=True)
+    options = Options(config=arguments["config"], jobs=arguments["jobs"], keep_records=_needs_records(config))
     history = folder / config.usage.path if config.usage.path else None
     work = Work(
         nightly=wanted,
@@ -87,6 +87,13 @@ def _work(arguments: dict[str, Any], config: Config, folder: Path, bar: Bar) -> 
     if history is not None and wanted.keep_history_days is not None:
         work = replace(work, drop_history=partial(_drop, history, wanted.keep_history_days, started))
     return work
+
+
+def _needs_records(config: Config) -> bool:
+    """Return whether the facts of every workload are kept: for the inventory, and for recommended bytes."""
+    wanted = config.nightly
+    in_reports = wanted.reports is not None and "csv-inventory" in wanted.formats
+    return in_reports or (wanted.metrics is not None and config.usage.path is not None)
 
 
 def _check(config: Config, paths: Sequence[str]) -> None:
