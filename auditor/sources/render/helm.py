@@ -1,6 +1,7 @@
 """Rendering one chart with helm."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from auditor.sources.render.charts import (
     template_place,
 )
 from auditor.sources.render.layers import layers
-from auditor.sources.render.model import RefusedError, Rendered, RenderRoot, Values
+from auditor.sources.render.model import RefusedError, Rendered, RenderRoot, Tree, Values, within
 from auditor.sources.render.process import Sandbox
 from auditor.sources.render.substitute import substituted
 from auditor.sources.render.values import Probe, Table, probe_places
@@ -41,8 +42,7 @@ def render_chart(root: RenderRoot, helm: str, box: Sandbox) -> Rendered:
     closed = check_archive(root.path) if archive else check_folder(root.path, root.tree)
     chart = None if archive else read_chart(root.path, root.shown)
     for layer in root.values:
-        if layer.path is not None and not root.tree.holds(layer.path):
-            raise RefusedError(f"{root.tree.shown(layer.path)} leaves the folder: it is not read")
+        _check_values(layer, root.tree)
     command = _command(root, helm, box, closed=closed, chart=chart)
     output = box.run(command)
     pieces = _pieces(output)
@@ -54,6 +54,13 @@ def render_chart(root: RenderRoot, helm: str, box: Sandbox) -> Rendered:
     own = [f"{root.path}/values.yaml"] if chart is not None else []
     notes = (f"{root.shown}: {_WAIVERS}",) if _has_waivers(output, [*own, *given]) else ()
     return Rendered(files=tuple(_files(root, chart, pieces, tables)), notes=notes)
+
+
+def _check_values(layer: Values, tree: Tree) -> None:
+    path = layer.path
+    if path is None or tree.holds(path) or (layer.given and not within(tree.limit, os.path.abspath(path))):  # noqa: PTH100
+        return
+    raise RefusedError(f"{tree.shown(path)} leaves the folder: it is not read")
 
 
 def _has_waivers(output: bytes, values: Sequence[str]) -> bool:

@@ -81,12 +81,13 @@ def _inline(root: RenderRoot, patch: dict[str, Any], path: str) -> dict[str, Any
 
 def _files(root: RenderRoot, members: Sequence[Kustomization], around: Path, output: bytes) -> list[InputFile]:
     """Return a file for each file that objects come from, in the order of kustomize's output."""
-    origins = Origins(members, root.tree)
+    origins = Origins(members, root.tree, root.changes)
+    files = {file for member in members for file in member.files()}
     by_file: dict[str, list[tuple[bytes, Mapping[KeyPath, Place]]]] = {}
     documents = output.split(_SEPARATOR) if output.strip() else []
     for text in documents:
         data = next((data for data, _ in plain_documents(text)), None)
-        source = _source(data, around, members)
+        source = _source(data, around, members[0].file, files)
         by_file.setdefault(source, []).append((text, origins.table(data, source)))
     return [_file(root, source, parts) for source, parts in by_file.items()]
 
@@ -109,7 +110,7 @@ def _file(root: RenderRoot, source: str, parts: Sequence[tuple[bytes, Mapping[Ke
     return InputFile("", shown, root.identity_folder, root.root, len(text), content=bytes(text), rendered=origin)
 
 
-def _source(data: Any, around: Path, members: Sequence[Kustomization]) -> str:
+def _source(data: Any, around: Path, default: str, files: set[str]) -> str:
     """Return the file that an object comes from: kustomize's word where it names a member's file, else the root's."""
     metadata = data.get("metadata") if isinstance(data, dict) else None
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
@@ -119,6 +120,6 @@ def _source(data: Any, around: Path, members: Sequence[Kustomization]) -> str:
         for key in ("path", "configuredIn"):
             if isinstance(origin.get(key), str):
                 real = os.path.realpath(around / str(origin[key]))
-                if any(real in member.files() for member in members):
+                if real in files:
                     return real
-    return members[0].file
+    return default

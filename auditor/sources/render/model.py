@@ -43,6 +43,8 @@ class Values:
     """Where in that file's document."""
     document: int = 0
     """Which document of that file."""
+    given: bool = False
+    """Whether an option or the config names the file: it may be anywhere, but not behind a link that leaves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ in its own file, else at the kustomization.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from auditor.findings import Place
@@ -21,6 +22,8 @@ from auditor.sources.render.model import Tree
 
 _MAX_PLACES = 100_000
 """Of one rendering; further objects are told as wholes."""
+_MAX_AFFIXES = 4
+"""So many prefixes of bases are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,11 @@ class _Text:
 class Origins:
     """Finds the places of the objects of one rendering."""
 
-    def __init__(self, members: Sequence[Kustomization], tree: Tree) -> None:
+    def __init__(self, members: Sequence[Kustomization], tree: Tree, around: Mapping[str, Any]) -> None:
         self._tree = tree
         self._documents: dict[str, list[tuple[Any, Locator]]] = {}
+        self._named: dict[str, dict[tuple[Any, Any], list[_Text]]] = {}
+        self._affixes = _affixes([around, *(member.data for member in members)])
         self._patches = [text for member in members for text in self._patches_of(member)]
         self._left = _MAX_PLACES
 
@@ -70,14 +75,22 @@ class Origins:
 
     def _own(self, data: dict[str, Any], source: str) -> _Text | None:
         """Return the object as its file has it: kustomize may have given its name a prefix or suffix."""
-        same = [
-            _Text(held, locator.place)
-            for held, locator in self._read(source)
-            if isinstance(held, dict) and held.get("kind") == data.get("kind") and _name(held)
-        ]
-        exact = [text for text in same if _name(text.data) == _name(data)]
-        close = exact or [text for text in same if str(_name(text.data)) in str(_name(data))]
-        return close[0] if len(close) == 1 else None
+        name = str(_name(data))
+        found = []
+        for before, after in self._affixes:
+            if name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after):
+                own = name[len(before) : len(name) - len(after)]
+                found += self._objects(source).get((data.get("kind"), own), [])
+        return found[0] if len(found) == 1 else None
+
+    def _objects(self, path: str) -> dict[tuple[Any, Any], list[_Text]]:
+        """Return the objects of a file by kind and name."""
+        if path not in self._named:
+            named = self._named.setdefault(path, {})
+            for held, locator in self._read(path):
+                if isinstance(held, dict) and isinstance(_name(held), str):
+                    named.setdefault((held.get("kind"), _name(held)), []).append(_Text(held, locator.place))
+        return self._named[path]
 
     def _read(self, path: str) -> list[tuple[Any, Locator]]:
         if path not in self._documents:
@@ -97,6 +110,19 @@ class Origins:
                     place = member.locator.place((key, index, "patch") if isinstance(item, dict) else (key, index))
                     for data, _ in plain_documents(inline.encode("utf-8", "surrogatepass")):
                         yield from _patch(data, _always(place), target)
+
+
+def _affixes(layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return what may stand before and behind an object's own name; the first two layers change all names."""
+    certain, others = layers[:2], layers[2:]
+
+    def sums(key: str) -> set[str]:
+        texts = [str(layer[key]) for layer in others if layer.get(key)][:_MAX_AFFIXES]
+        return {"".join(some) for count in range(len(texts) + 1) for some in permutations(texts, count)}
+
+    before = "".join(str(layer.get("namePrefix") or "") for layer in certain)
+    after = "".join(str(layer.get("nameSuffix") or "") for layer in reversed(certain))
+    return [(before + one, other + after) for one in sums("namePrefix") for other in sums("nameSuffix")]
 
 
 def _always(place: Place) -> Callable[[Path], Place]:

@@ -145,7 +145,8 @@ def _words(errors: bytes) -> str:
     text = errors.decode("utf-8", "replace").strip()
     lines = text.splitlines()
     if lines and lines[0].startswith(_GO_CRASH):
-        return "it ran out of the memory it may take" if "out of memory" in text else lines[0]
+        wants_memory = "out of memory" in text or "cannot allocate memory" in text
+        return "it ran out of the memory it may take" if wants_memory else lines[0]
     kept = "\n".join(line for line in lines if not line.startswith("WARNING: ")).removeprefix("Error: ")
     return kept if len(kept) <= MAX_WORDS else f"{kept[:MAX_WORDS]} …"
 

@@ -58,7 +58,7 @@ def _chart(reference: Reference, root: RenderRoot, tree: Tree, roots: Roots) -> 
         sets=reference.sets,
         string_sets=reference.string_sets,
         release=reference.release,
-        namespace=reference.namespace,
+        namespace=reference.namespace or root.namespace,
         kubernetes_version=reference.kubernetes_version or root.kubernetes_version,
         api_versions=(*root.api_versions, *reference.api_versions),
         substitutes=reference.substitutes,

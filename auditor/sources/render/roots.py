@@ -66,7 +66,7 @@ class Roots:
             root=root,
             tree=self.tree(path if Path(path).is_dir() else str(Path(path).parent)),
             chart=True,
-            values=tuple(Values(path=name) for name in chosen.values),
+            values=tuple(Values(path=os.path.abspath(name), given=True) for name in chosen.values),  # noqa: PTH100
             sets=chosen.sets,
             release=chosen.release,
             namespace=chosen.namespace,

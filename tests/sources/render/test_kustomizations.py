@@ -126,6 +126,23 @@ def test_overlays_of_one_base_are_clusters_of_their_own(kubectl, write):
     assert (alone.shown, alone.rendered.variant) == ("k/base/deploy.yaml", "")
 
 
+def test_an_objects_own_name_is_found_behind_prefixes_and_suffixes(kubectl, write):
+    """`web-api` is `api` with a prefix here, though an object of that name is there too."""
+    texts = [DEPLOYMENT.format(name=name, memory="1Gi") for name in ("web-api", "api")]
+    write(
+        {
+            "base/kustomization.yaml": "resources: [d.yaml]\nnameSuffix: -s\n",
+            "base/d.yaml": "---\n".join(texts),
+            "k/kustomization.yaml": "resources: [../base]\nnamePrefix: web-\n",
+        }
+    )
+    by_name = {obj.name: obj for obj in objects(rendered(".", kustomize=kubectl))}
+    assert {name: where(obj.place(LIMIT)) for name, obj in by_name.items()} == {
+        "web-web-api-s": "base/d.yaml:15:13",
+        "web-api-s": "base/d.yaml:31:13",
+    }
+
+
 def test_what_a_generator_makes_stands_at_its_kustomization(kubectl, write):
     write({"k/kustomization.yaml": "configMapGenerator: [{name: c, literals: [a=b]}]\n"})
     made = only(rendered("k", kustomize=kubectl), "ConfigMap")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from auditor.sources.render.process import ToolError, sandbox
-from auditor.sources.rendering import Bounds
+from auditor.sources.rendering import Bounds, ChartOptions
 from tests.sources.render.conftest import CHART, DEPLOYMENT, objects, rendered
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  a: "
@@ -205,6 +205,19 @@ def test_a_file_of_values_that_is_not_there_or_leaves_the_tree_is_not_read(helm,
         )
         (skipped,) = render_root(root, RenderOptions(helm=helm)).skipped
         assert words in skipped.reason
+
+
+def test_values_that_an_option_names_may_be_anywhere_but_not_behind_a_link_that_leaves(
+    helm, tmp_path, monkeypatch, write
+):
+    write({"in/app/Chart.yaml": CHART.format(name="app"), "in/app/templates/c.yaml": CONFIG_MAP + "{{ .Values.a }}\n"})
+    write({"elsewhere/v.yaml": "a: given\n"})
+    monkeypatch.chdir(tmp_path / "in")
+    (made,) = objects(rendered("app", helm=helm, chart=ChartOptions(values=("../elsewhere/v.yaml",))))
+    assert made.data["data"] == {"a": "given"}
+    (tmp_path / "in/v.yaml").symlink_to(tmp_path / "elsewhere/v.yaml")
+    (skipped,) = rendered("app", helm=helm, chart=ChartOptions(values=("v.yaml",))).skipped
+    assert skipped.reason == "not rendered: v.yaml leaves the folder: it is not read"
 
 
 def test_a_chart_that_renders_to_what_crashes_a_parser_takes_no_other_with_it(helm, chart, write, monkeypatch):
