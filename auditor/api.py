@@ -37,7 +37,7 @@ from auditor.sources.cluster.snapshot import is_snapshot, load
 from auditor.sources.inputs import find_inputs
 from auditor.sources.model import Discovery, Object
 from auditor.sources.read import ReadOptions, read_file
-from auditor.sources.rendering import ChartOptions, RenderOptions
+from auditor.sources.rendering import Bounds, ChartOptions, RenderOptions
 from auditor.usage.join import History
 from auditor.waivers import load_waivers
 from auditor.workers import Progress, Task, Work, judge_files
@@ -98,6 +98,8 @@ class Options:
     """The program that renders charts; found on PATH by default."""
     kustomize: str | None = None
     """The program that renders kustomizations, kustomize or kubectl; found on PATH by default."""
+    render_seconds: float = 60.0
+    """How long one rendering may take."""
     replacements: bool = False
     """Check the fixes of findings, and tell them as lines of their files."""
 
@@ -398,6 +400,7 @@ def rendering(options: Options, config: Config, folder: Path, base: str | None =
         kubernetes_version=_target(options, config).version,
         helm=options.helm,
         kustomize=options.kustomize,
+        bounds=Bounds(seconds=options.render_seconds),
         jobs=options.jobs or usable_cores(),
     )
     return render_options(config, folder, wanted, more, base)

@@ -121,6 +121,14 @@ def rendering_options(command: F) -> F:
             envvar="AUDITOR_KUSTOMIZE",
             help="kustomize or kubectl. [default: the one on PATH]",
         ),
+        click.option(
+            "--render-timeout",
+            "render_seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            default=60.0,
+            metavar="SECONDS",
+            help="How long one rendering may take. [default: 60]",
+        ),
     )
 
 
@@ -132,6 +140,7 @@ HELM_OPTIONS = (
     "helm_environments",
     "helm",
     "kustomize",
+    "render_seconds",
 )
 """The names of those."""
 

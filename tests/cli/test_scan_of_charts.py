@@ -141,6 +141,14 @@ def test_a_chart_that_does_not_render_makes_the_run_incomplete(run, tools, write
     assert done.stdout.count("is not rendered: install helm") == 1
 
 
+@pytest.mark.usefixtures("chart")
+def test_how_long_a_rendering_may_take_is_an_option(run, tools, write):
+    write({"charts/my web/templates/loop.yaml": "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}"})
+    done = run("scan", ".", "--render-timeout", "0.5", "--fail-on", "never", env=tools, text=True)
+    assert done.returncode == 3
+    assert "charts/my web: helm: it did not end within 0.5 s" in done.stdout
+
+
 def quota(namespace, limit):
     return (
         f"apiVersion: v1\nkind: LimitRange\nmetadata: {{name: l, namespace: {namespace}}}\n"
