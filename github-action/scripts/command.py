@@ -1,5 +1,6 @@
 """The auditor's command line for a run: the inputs as options, never as text that a shell reads."""
 
+import os
 from pathlib import Path
 
 from event import Plan
@@ -9,7 +10,7 @@ JSON = "result.json"
 MARKDOWN = "result.md"
 """Names of the files, in the action's folder, that later steps read."""
 
-_VALUES = ("config", "profile", "fail-on", "kubernetes-version", "namespace", "waivers", "baseline", "usage")
+_VALUES = ("config", "profile", "fail-on", "kubernetes-version", "namespace", "waivers", "baseline")
 """Inputs that are an option of the same name."""
 
 _LISTS = ("policies", "helm-values")
@@ -45,7 +46,14 @@ def baseline_arguments(target: str) -> list[str]:
 def _options(left_out: tuple[str, ...] = ()) -> list[str]:
     options = [f"--{name}={given(name)}" for name in _VALUES if name not in left_out and given(name)]
     options += [f"--{name}={value}" for name in _LISTS for value in given_lines(name)]
+    options += [f"--usage={_history(given('usage'))}"] if given("usage") else []
     return [*options, "--helm-environments"] if switched_on("helm-environments") else options
+
+
+def _history(name: str) -> str:
+    """Return where the history is: a path, else an artifact that was fetched into the temporary folder."""
+    fetched = Path(os.environ["RUNNER_TEMP"]) / name
+    return str(fetched) if not Path(name).exists() and fetched.exists() else name
 
 
 def _outputs(folder: Path) -> list[str]:

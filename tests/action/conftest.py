@@ -25,12 +25,8 @@ HERE = Path(__file__).parent
 WANTED = os.environ.get("ACTION_TESTS") == "1"
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "needs_go: runs act or actionlint, which Go builds: make test-action")
-
-
 def pytest_collection_modifyitems(items):
-    skip = pytest.mark.skip(reason="runs act or actionlint, built with Go: make test-action")
+    skip = pytest.mark.skip(reason="runs act, actionlint or pre-commit: make test-action")
     for item in items:
         if not WANTED and item.get_closest_marker("needs_go"):
             item.add_marker(skip)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from action_lab import LIMITED, UNLIMITED
+from action_lab import LIMITED, ROOT, UNLIMITED
 
 LOOSE = {"fail-on": "never"}
 
@@ -148,3 +148,18 @@ def test_inputs_reach_the_auditor(job):
     (job.workspace / "double.yaml").write_text(LIMITED.replace("cpu: 100m, memory: 1Gi}}", "memory: 2Gi}}"))
     assert told(profile="strict") - told() == {"memory-limit-to-request-ratio-high"}
     assert job.step("Audit", inputs={"kubernetes-version": "0.1"}).outputs["exit-code"] == "2"
+
+
+def test_history_is_a_path_or_an_artifact_in_the_temporary_folder(job):
+    (job.workspace / "web.yaml").write_text(LIMITED)
+    sample = (ROOT / "manifests-samples" / "usage.parquet").read_bytes()
+    (job.folder / "temp" / "memory-history").mkdir(parents=True)
+    (job.folder / "temp" / "memory-history" / "part.parquet").write_bytes(sample)
+    fetched = job.step("Audit", inputs={"usage": "memory-history/part.parquet"})
+    assert fetched.outputs["exit-code"] == "0", fetched.stdout
+    assert "of the history" in fetched.summary
+    assert job.step("Audit", inputs={"usage": "no-such-history"}).outputs["exit-code"] == "2"
+    (job.workspace / "memory-history").mkdir()
+    (job.workspace / "memory-history" / "part.parquet").write_bytes(b"not parquet")
+    here = job.step("Audit", inputs={"usage": "memory-history/part.parquet"})
+    assert here.outputs["exit-code"] in ("2", "3"), "what is in the workspace comes first"

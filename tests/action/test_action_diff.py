@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from action_lab import LIMITED, UNLIMITED, Repository
+from action_lab import LIMITED, ROOT, UNLIMITED, Repository
 
 GIB = 2**30
 STRANGERS = {"full_name": "stranger/deploy"}
@@ -204,3 +204,22 @@ def test_a_new_finding_has_its_fix_as_lines_and_an_old_one_has_none(pull, job):
         {"file": "web.yaml", "line": 13, "end_line": 13, "text": line}
     ]
     assert fixes["old.yaml", "memory-quantity-fractional"] is None
+
+
+def test_policies_and_a_baseline_of_the_change_do_not_loosen_it_either(pull, job):
+    shipped = (ROOT / "policies" / "requests-limits" / "memory-limit-missing.yaml").read_text()
+    milder = shipped.replace("severity: high", "severity: info")
+    assert milder != shipped
+    (job.workspace / "web.yaml").write_text(UNLIMITED)
+    job.event_name = "push"
+    job.step("Audit", inputs={"write-baseline": "known.json"})
+    known = (job.workspace / "known.json").read_text()
+    nothing = json.dumps({"version": 1, "findings": []})
+    before = {"web.yaml": LIMITED, "rules/memory-limit-missing.yaml": shipped, "known.json": nothing}
+    after = {"web.yaml": UNLIMITED, "rules/memory-limit-missing.yaml": milder, "known.json": known}
+    both = {"policies": "rules", "baseline": "known.json"}
+    done = pull(before, after, inputs=both)
+    assert done.outputs["exit-code"] == "1", done.stdout
+    for given in ({"policies": "rules"}, {"baseline": "known.json"}):
+        assert job.step("Audit", inputs=given).outputs["exit-code"] == "1"
+        assert job.step("Audit", inputs={**given, "trust-head": "true"}).outputs["exit-code"] == "0"
