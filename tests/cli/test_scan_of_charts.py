@@ -1,6 +1,11 @@
 """Commands over charts and kustomizations: options, config, exit codes, places in reports, contexts of renderings."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -147,6 +152,27 @@ def test_how_long_a_rendering_may_take_is_an_option(run, tools, write):
     done = run("scan", ".", "--render-timeout", "0.5", "--fail-on", "never", env=tools, text=True)
     assert done.returncode == 3
     assert "charts/my web: helm: it did not end within 0.5 s" in done.stdout
+
+
+@pytest.mark.usefixtures("chart")
+def test_ctrl_c_ends_the_run_and_the_tool(tmp_path):
+    tool, marker = tmp_path / "tool", tmp_path / "pid"
+    tool.write_text(f"#!/bin/sh\necho $$ > {marker}\nexec /bin/sleep 30\n")
+    tool.chmod(0o755)
+    command = [sys.executable, "-m", "auditor", "scan", ".", "--helm", str(tool)]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    started = time.monotonic()
+    while not (marker.exists() and marker.read_text().strip()):
+        assert time.monotonic() - started < 20
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(marker.read_text()), 0)
 
 
 def quota(namespace, limit):

@@ -1,6 +1,8 @@
 """Rendering many roots, each in a process that may crash without harm to the others."""
 
+import contextlib
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,7 +30,8 @@ def _run(roots: Sequence[RenderRoot], options: RenderOptions, jobs: int) -> dict
     done: dict[int, Rendered] = {}
     fork = "fork" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if fork else "spawn")
-    with ProcessPoolExecutor(max(1, min(jobs, len(roots))), mp_context=context) as pool:
+    workers = max(1, min(jobs, len(roots)))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
         try:
             waiting: list[Future[Rendered]] = [pool.submit(render_root, root, options) for root in roots]
             for index, future in enumerate(waiting):
@@ -36,6 +39,20 @@ def _run(roots: Sequence[RenderRoot], options: RenderOptions, jobs: int) -> dict
         except BrokenProcessPool:
             return done
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list((pool._processes or {}).values()):  # noqa: SLF001 - Ctrl-C must not wait for a tool
+                process.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
     return done
+
+
+def _start() -> None:
+    """Leave Ctrl-C to the parent, which ends this process; that ends the tool that it runs."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, _: object) -> None:
+    # A bare exit would leave the tool, which has a session of its own, behind.
+    raise SystemExit(128 + number)
