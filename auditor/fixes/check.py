@@ -4,6 +4,7 @@ A fix is judged alone, on the very text that would be written, then all of them 
 pods. Nothing here reads or writes a file.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,12 +13,15 @@ import msgspec
 from auditor.engine import Judged
 from auditor.facts.record import Record
 from auditor.findings import Edit, Finding, Replacement, Report, WorkloadRef, severity_rank
-from auditor.fixes.files import RefusedError, fixed, object_of, replacements
+from auditor.fixes.files import RefusedError, objects_of, replacements
+from auditor.fixes.parts import Document, File
 from auditor.kube.paths import value_at
 from auditor.sources.model import InputFile
 from auditor.sources.read import ReadOptions
 
 _ROUNDS = 4
+_OVERHEAD_BYTES = 4096
+"""Judging the smallest document costs as much as reading so many bytes."""
 _WIDE = frozenset(("namespace", "limitrange", "quota", "autoscaler", "kubelet", "node", "cluster"))
 """Subjects that are judged with all workloads of their cluster, never with one file."""
 
@@ -32,8 +36,8 @@ class Judging:
     read: ReadOptions
     content: Callable[[str], bytes | None]
     """The content of a file by its shown path; None for what is no file: standard input, a pipe, rendered text."""
-    file: Callable[[str, bytes], Judged]
-    """Judge one file by its shown path as if it had a content; the facts are kept."""
+    one: Callable[[str, bytes, WorkloadRef], Judged]
+    """Judge one object of a file, by its shown path, as if the file had a content; the facts are kept."""
     everything: Callable[[Mapping[str, bytes]], Report]
     """Judge the whole input as if some files had other contents."""
     wide: bool
@@ -66,10 +70,15 @@ Fix = tuple[str, WorkloadRef, tuple[Edit, ...]]
 """Findings that ask for the same edits of the same object have one fix: file, object and edits."""
 
 
-def propose(report: Report, judging: Judging, policies: Sequence[str] = ()) -> Proposal:
-    """Return which fixes of a report may be offered, of some policies only where any are named."""
+def propose(
+    report: Report, judging: Judging, policies: Sequence[str] = (), *, budget_bytes: int | None = None
+) -> Proposal:
+    """Return which fixes of a report may be offered, of some policies only where any are named.
+
+    Each fix is judged in its document; of a budget so many bytes of documents are judged, None for all of them.
+    """
     wanted = [f for f in report.findings if f.fix and f.waived is None and (not policies or f.policy in policies)]
-    checker = _Checker(report, judging)
+    checker = _Checker(report, judging, budget_bytes)
     offered = [finding for some in _grouped(wanted).values() for finding in checker.alone(some)]
     offered = checker.together(offered)
     changed = {id(finding): checker.lines[_fix(finding)] for finding in offered}
@@ -95,11 +104,13 @@ def _grouped(findings: Iterable[Finding]) -> dict[Fix, list[Finding]]:
 class _Checker:
     """Judges fixes of one report; keeps what it found."""
 
-    def __init__(self, report: Report, judging: Judging) -> None:
+    def __init__(self, report: Report, judging: Judging, budget_bytes: int | None) -> None:
         self._before = {finding.fingerprint: finding for finding in report.findings}
         self._skipped = len(report.skipped)
         self._judging = judging
-        self._judged: dict[str, Judged] = {}
+        self._budget = budget_bytes
+        self._files: dict[str, File] = {}
+        self._judged: dict[tuple[str, int, WorkloadRef], Judged] = {}
         self.lines: dict[Fix, tuple[Replacement, ...]] = {}
         self.refused: list[Refusal] = []
         self.contents: dict[str, bytes] = {}
@@ -109,18 +120,19 @@ class _Checker:
         """Return those of the findings of one fix that it takes away, when it may be offered by itself."""
         fix = _fix(findings[0])
         try:
-            content = self._content(fix[0])
-            base = self._base(fix[0], content)
-            changed = fixed(content, findings[0], self._judging.read)
-            after = self._judging.file(fix[0], changed)
+            document = self._file(fix[0]).document(findings[0])
+            self._spend(_OVERHEAD_BYTES + len(document.text))
+            base = self._base(fix[0], document, fix[1])
+            changed = document.fixed(findings[:1], self._judging.read)
+            after = self._judging.one(fix[0], changed, fix[1])
             if not all(edit.argued for edit in fix[2]):
-                creates = self._creates_limit(content, findings[0])
+                creates = self._creates_limit(document.text, findings[0])
                 _refuse_lower(_amounts(base.records), _amounts(after.records), creates=creates)
             _refuse_worse(base, after, findings)
         except RefusedError as error:
             self.refused.extend(Refusal(finding, error.reason, error.line) for finding in findings)
             return []
-        self.lines[fix] = replacements(content, changed, fix[0])
+        self.lines[fix] = replacements(document.text, changed, fix[0], document.slice.line)
         known, left = ({finding.fingerprint for finding in judged.findings} for judged in (base, after))
         gone = []
         for finding in findings:
@@ -132,20 +144,29 @@ class _Checker:
                 gone.append(finding)
         return gone
 
-    def _content(self, file: str) -> bytes:
-        content = self._judging.content(file)
-        if content is None:
-            raise RefusedError(_NO_FILE)
-        return content
+    def _file(self, shown: str) -> "File":
+        if shown not in self._files:
+            content = self._judging.content(shown)
+            if content is None:
+                raise RefusedError(_NO_FILE)
+            self._files[shown] = File(content)
+        return self._files[shown]
 
-    def _base(self, file: str, content: bytes) -> Judged:
-        if file not in self._judged:
-            self._judged[file] = self._judging.file(file, content)
-        return self._judged[file]
+    def _base(self, shown: str, document: Document, ref: WorkloadRef) -> Judged:
+        key = (shown, document.slice.start, ref)
+        if key not in self._judged:
+            self._judged[key] = self._judging.one(shown, document.text, ref)
+        return self._judged[key]
+
+    def _spend(self, size: int) -> None:
+        if self._budget is not None:
+            self._budget -= size
+            if self._budget < 0:
+                raise RefusedError("there are too many fixes to check them all here")
 
     def _creates_limit(self, content: bytes, finding: Finding) -> bool:
         """Return whether a fix writes a memory limit where nothing is written: lower than no limit at all."""
-        data = object_of(content, finding, self._judging.read).data
+        data = objects_of(content, [finding], self._judging.read)[0].data
         paths = [edit.path for edit in finding.fix or () if edit.op == "set" and edit.path[-2:] == ("limits", "memory")]
         return any(value_at(data, path) is None for path in paths)
 
@@ -176,17 +197,32 @@ class _Checker:
         """Write all fixes; one that changes what another has changed waits for the next run."""
         self.contents, self.made = {}, set()
         written: dict[tuple[str, WorkloadRef, tuple[str | int, ...]], Edit] = {}
-        for fix, some in _grouped(findings).items():
-            file, ref, edits = fix
-            if any(written.get((file, ref, edit.path), edit) != edit for edit in edits):
-                continue
-            content = self.contents[file] if file in self.contents else self._content(file)
-            try:
-                self.contents[file] = fixed(content, some[0], self._judging.read)
-            except RefusedError:
-                continue
-            written.update({(file, ref, edit.path): edit for edit in edits})
-            self.made.add(fix)
+        by_document: dict[tuple[str, int], list[Finding]] = {}
+        for (file, ref, edits), some in _grouped(findings).items():
+            if all(written.setdefault((file, ref, edit.path), edit) == edit for edit in edits):
+                start = self._file(file).document(some[0]).slice.start
+                by_document.setdefault((file, start), []).append(some[0])
+        changed: dict[str, dict[int, bytes]] = {}
+        for (file, start), some in by_document.items():
+            document = self._file(file).document(some[0])
+            text = self._made(document, some)
+            if text != document.text:
+                changed.setdefault(file, {})[start] = text
+        self.contents = {file: self._file(file).with_texts(texts) for file, texts in changed.items()}
+
+    def _made(self, document: Document, findings: Sequence[Finding]) -> bytes:
+        """Return a document with fixes, all at once; where that cannot be, one by one without those in the way."""
+        try:
+            text = document.fixed(findings, self._judging.read)
+        except RefusedError:
+            text = document.text
+            for finding in findings:
+                with contextlib.suppress(RefusedError):
+                    text = document.fixed([finding], self._judging.read, text)
+                    self.made.add(_fix(finding))
+            return text
+        self.made.update(_fix(finding) for finding in findings)
+        return text
 
     def _blamed(self, findings: Sequence[Finding], after: Report) -> list[tuple[Finding, str]]:
         """Return the findings whose fixes are to blame for what is worse now, or that are still there."""

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from auditor.findings import Edit
 from auditor.fixes.tree import EditError, Entry, Found, Node, Tree
@@ -29,7 +30,7 @@ def splice_for(text: str, edit: Edit) -> Splice:
 
     Raises EditError where it cannot be made: shared text, a key that is not there, what cannot be written safely.
     """
-    tree = Tree(text)
+    tree = _tree(text)
     found = tree.find(edit.path)
     if edit.op == "set":
         return _Writer(tree).set(found, edit.value)
@@ -38,6 +39,12 @@ def splice_for(text: str, edit: Edit) -> Splice:
     if edit.op == "rename":
         return _renamed(found, edit.value)
     return _removed(found, tree)
+
+
+@lru_cache(maxsize=2)
+def _tree(text: str) -> Tree:
+    """Return the tree of a text: of a long list each fix is tried on the same one."""
+    return Tree(text)
 
 
 class _Writer:

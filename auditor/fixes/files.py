@@ -1,20 +1,21 @@
 """A fix as a change of a file: found in its documents, written, and read again before anybody may have it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
 import msgspec
 
 from auditor.findings import Edit, Finding, Replacement
-from auditor.fixes.edits import splice_for
+from auditor.fixes.edits import Splice, splice_for
 from auditor.fixes.tree import EditError
 from auditor.kube.paths import Path
 from auditor.sources.documents import Document, read_document, split
 from auditor.sources.exact import DocumentError
 from auditor.sources.lines import Lines
 from auditor.sources.model import Object
-from auditor.sources.rapid import quiet
+from auditor.sources.rapid import quiet, unusual
 from auditor.sources.read import ReadOptions, read_bytes
 
 _BOM = b"\xef\xbb\xbf"
@@ -31,35 +32,72 @@ class RefusedError(Exception):
         self.line = line
 
 
-def fixed(content: bytes, finding: Finding, options: ReadOptions) -> bytes:
-    """Return a file's content with the fix of a finding in it. Raises RefusedError.
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The text of one document in its file: what is in one document alone can be read and judged alone."""
+
+    start: int
+    """Byte offset; a byte-order mark belongs to the document behind it."""
+    end: int
+    line: int
+    """The line on which it starts, 1-based."""
+
+
+def slices(content: bytes) -> tuple[Slice, ...]:
+    """Return the documents of a file that hold more than comments."""
+    start = _start(content)
+    lines = Lines(content, "-")
+    found = []
+    for one in split(content, start):
+        first = 0 if one.offset == start else one.offset
+        found.append(Slice(first, one.offset + len(one.text), lines.position(first)[0]))
+    return tuple(found)
+
+
+def _start(content: bytes) -> int:
+    return len(_BOM) if content.startswith(_BOM) else 0
+
+
+def fixed(content: bytes, findings: Sequence[Finding], options: ReadOptions) -> bytes:
+    """Return a file's content with the fixes of findings that are in one document of it. Raises RefusedError.
 
     What is returned has been read again: the documents are what they were but for the edits.
     """
     if content.count(b"\r") > content.count(b"\r\n"):
         raise RefusedError("the file has line breaks of an old kind (CR)")
-    obj = object_of(content, finding, options)
-    lines = Lines(content, obj.file)
-    start = len(_BOM) if content.startswith(_BOM) else 0
-    documents = list(split(content, start))
-    position = max(index for index, one in enumerate(documents) if lines.position(one.offset)[0] <= obj.line)
+    objects = objects_of(content, findings, options)
+    lines = Lines(content, objects[0].file)
+    documents = list(split(content, _start(content)))
+    position = max(index for index, one in enumerate(documents) if lines.position(one.offset)[0] <= objects[0].line)
     document = documents[position]
-    text = document.text.decode()
-    edits = [msgspec.structs.replace(edit, path=(*obj.path, *edit.path)) for edit in finding.fix or ()]
-    for edit in edits:
-        text = _spliced(text, edit, document, lines)
+    edits = [
+        [msgspec.structs.replace(edit, path=(*obj.path, *edit.path)) for edit in finding.fix or ()]
+        for obj, finding in zip(objects, findings, strict=True)
+    ]
+    text, pending = document.text.decode(), [list(some) for some in edits]
+    while any(pending):
+        text = _spliced(text, pending, document, lines)
     changed = content[: document.offset] + text.encode() + content[document.offset + len(document.text) :]
-    _compare(documents, position, changed, start, edits)
+    _compare(documents, position, changed, [edit for some in edits for edit in some])
     return changed
 
 
-def object_of(content: bytes, finding: Finding, options: ReadOptions) -> Object:
-    """Return the one object of the file that a finding is about. Raises RefusedError."""
-    shown = finding.place.file if finding.place else "-"
+def objects_of(content: bytes, findings: Sequence[Finding], options: ReadOptions) -> list[Object]:
+    """Return the object of the file that each finding is about. Raises RefusedError."""
+    by_identity: dict[tuple[str, str, str | None, str], dict[tuple[int, Path], Object]] = {}
+    for obj in read_bytes(content, "-", options).objects:
+        key = (obj.api_version, obj.kind, obj.namespace, obj.name)
+        by_identity.setdefault(key, {})[obj.line, obj.path] = obj
+    return [_object(finding, by_identity.get(_identity(finding), {})) for finding in findings]
+
+
+def _identity(finding: Finding) -> tuple[str, str, str | None, str]:
     ref = finding.workload
-    key = (ref.api_version, ref.kind, ref.namespace, ref.name)
-    objects = read_bytes(content, shown, options).objects
-    same = {(o.line, o.path): o for o in objects if (o.api_version, o.kind, o.namespace, o.name) == key}
+    return ref.api_version, ref.kind, ref.namespace, ref.name
+
+
+def _object(finding: Finding, same: Mapping[tuple[int, Path], Object]) -> Object:
+    """Return the one of the objects of one identity that a finding is in."""
     if len(same) > 1 and finding.place is not None:
         after = [line for line, _ in same if line <= finding.place.line]
         same = {at: obj for at, obj in same.items() if after and at[0] == max(after)}
@@ -68,21 +106,29 @@ def object_of(content: bytes, finding: Finding, options: ReadOptions) -> Object:
     return next(iter(same.values()))
 
 
-def _spliced(text: str, edit: Edit, document: Document, lines: Lines) -> str:
-    try:
-        splice = splice_for(text, edit)
-    except EditError as error:
-        at = document.offset + len(text[: error.offset].encode())
-        raise RefusedError(error.reason, lines.position(min(at, len(lines.content)))[0]) from error
-    return text[: splice.start] + splice.text + text[splice.end :]
+def _spliced(text: str, pending: Sequence[list[Edit]], document: Document, lines: Lines) -> str:
+    """Return the text with the next edit of each fix, as far as they do not touch; what is made is taken out."""
+    splices: list[Splice] = []
+    for edits in filter(None, pending):
+        try:
+            splice = splice_for(text, edits[0])
+        except EditError as error:
+            at = document.offset + len(text[: error.offset].encode())
+            raise RefusedError(error.reason, lines.position(min(at, len(lines.content)))[0]) from error
+        if all(splice.end < other.start or other.end < splice.start for other in splices):
+            splices.append(splice)
+            edits.pop(0)
+    for splice in sorted(splices, key=lambda one: one.start, reverse=True):
+        text = text[: splice.start] + splice.text + text[splice.end :]
+    return text
 
 
-def _compare(before: Sequence[Document], position: int, changed: bytes, start: int, edits: Sequence[Edit]) -> None:
+def _compare(before: Sequence[Document], position: int, changed: bytes, edits: Sequence[Edit]) -> None:
     """Raise RefusedError unless the edited document says what it said but for the edits, and the others are the same.
 
     The last word on every edit: whatever the writer above did not think of ends here.
     """
-    after = list(split(changed, start))
+    after = list(split(changed, _start(changed)))
     others = [one.text for index, one in enumerate(before) if index != position]
     if others != [one.text for index, one in enumerate(after) if index != position]:
         raise RefusedError("the text cannot be edited without changing another document")
@@ -96,7 +142,7 @@ def _compare(before: Sequence[Document], position: int, changed: bytes, start: i
 def _data(document: Document) -> Any:
     try:
         with quiet():
-            return read_document(document, Lines(document.text, "-"), unusual=True)[0]
+            return read_document(document, Lines(document.text, "-"), unusual=unusual(document.text))[0]
     except DocumentError as error:
         raise RefusedError(f"the edited text could not be read: {error.reason}") from error
 
@@ -119,8 +165,11 @@ def _edited(data: Any, path: Path, edit: Edit) -> Any:
     return renamed if edit.op == "rename" else {key: value for key, value in here.items() if key != step}
 
 
-def replacements(before: bytes, after: bytes, file: str) -> tuple[Replacement, ...]:
-    """Return how a file changes, as whole lines in order; changes that are near each other are one."""
+def replacements(before: bytes, after: bytes, file: str, first_line: int = 1) -> tuple[Replacement, ...]:
+    """Return how a text changes, as whole lines in order; changes that are near each other are one.
+
+    `first_line` is the line of the file on which the text starts.
+    """
     old, new = _lines(before), _lines(after)
     same = 0
     while same < min(len(old), len(new)) and old[same] == new[same]:
@@ -138,17 +187,17 @@ def replacements(before: bytes, after: bytes, file: str) -> tuple[Replacement, .
             span = (found[-1][0], span[1], found[-1][2], span[3])
             found.pop()
         found.append(span)
-    return tuple(_replacement(span, new, file) for span in found)
+    return tuple(_replacement(span, new, file, first_line) for span in found)
 
 
-def _replacement(span: tuple[int, int, int, int], new: list[bytes], file: str) -> Replacement:
+def _replacement(span: tuple[int, int, int, int], new: list[bytes], file: str, first_line: int) -> Replacement:
     start, end, new_start, new_end = span
     if start == end and start > 0:
         # New lines alone: told with the line above them, so that there is a line to replace.
         start, new_start = start - 1, new_start - 1
     elif start == end:
         end, new_end = end + 1, new_end + 1
-    return Replacement(file, start + 1, end, b"".join(new[new_start:new_end]).decode())
+    return Replacement(file, first_line + start, first_line + end - 1, b"".join(new[new_start:new_end]).decode())
 
 
 def _lines(content: bytes) -> list[bytes]:

@@ -1,19 +1,23 @@
 """Fixes of a whole input: what scan tells of them, and what `auditor fix` makes of its files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
+
+import msgspec
 
 from auditor.api import Rules, silent
 from auditor.engine import Besides, Judge, Judged, assemble
-from auditor.findings import Finding, Report
+from auditor.findings import Finding, Report, WorkloadRef
 from auditor.fixes.check import Judging, Proposal, Refusal, propose, with_content
-from auditor.sources.model import Discovery, InputFile
-from auditor.sources.read import file_bytes
-from auditor.workers import judge_file, judge_files, with_contexts
+from auditor.sources.model import Discovery, InputFile, Object
+from auditor.sources.read import file_bytes, read_file
+from auditor.workers import judge_files, with_contexts
 
 _ROUNDS = 10
 """A fix may make the next one possible: the limit has to be raised before the request."""
+_BUDGET_BYTES = 16 * 2**20
+"""So much of documents is judged for the fixes of a report, some seconds; `auditor fix` judges all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def with_replacements(report: Report, found: Discovery, rules: Rules, jobs: int)
     """Return a report whose findings carry their fixes as text, where these may be offered."""
     if not any(finding.fix and finding.waived is None for finding in report.findings):
         return report
-    return _Input(found, rules, jobs).propose(report, ()).report
+    return _Input(found, rules, jobs).propose(report, (), budget_bytes=_BUDGET_BYTES).report
 
 
 @dataclass(slots=True)
@@ -74,10 +78,10 @@ class _Input:
         besides = Besides(skipped=skipped, notes=(*self.found.notes, *self.rules.notes, *work.notes))
         return assemble(work.judged, self.rules.task.plan, self.rules.baseline, version("kube-memory-auditor"), besides)
 
-    def propose(self, report: Report, policies: Sequence[str]) -> Proposal:
+    def propose(self, report: Report, policies: Sequence[str], *, budget_bytes: int | None = None) -> Proposal:
         """Return which fixes of the present report may be offered."""
         files = self._files(self.contents)
-        task, _, _ = with_contexts(files, replace(self.rules.task, keep_records=True), self.jobs)
+        task, _, _ = with_contexts(files, self.rules.task, self.jobs)
         judge = Judge(task.plan)
         known = {file.shown: file for file in self.found.files if file.content is None and file.rendered is None}
 
@@ -88,13 +92,21 @@ class _Input:
                 self.originals[shown] = file_bytes(known[shown]) or b""
             return self.contents.get(shown, self.originals[shown])
 
-        def one(shown: str, text: bytes) -> Judged:
-            return judge_file(with_content(known[shown], text), task, judge)
+        def one(shown: str, text: bytes, ref: WorkloadRef) -> Judged:
+            file = with_content(known[shown], text)
+            result = read_file(file, task.read)
+            same = [obj for obj in result.objects if _ref(obj) == ref]
+            judged = judge.judge_objects(same, task.contexts[file.root], keep_records=True)
+            return msgspec.structs.replace(judged, skipped=(*result.skipped, *judged.skipped))
 
         wide = any(context.wide for context in task.contexts)
         judging = Judging(task.read, content, one, lambda more: self.judge({**self.contents, **more}), wide=wide)
-        return propose(report, judging, policies)
+        return propose(report, judging, policies, budget_bytes=budget_bytes)
 
     def _files(self, contents: Mapping[str, bytes]) -> tuple[InputFile, ...]:
         files = self.found.files
         return tuple(with_content(file, contents[file.shown]) if file.shown in contents else file for file in files)
+
+
+def _ref(obj: Object) -> WorkloadRef:
+    return WorkloadRef(obj.api_version, obj.kind, obj.namespace, obj.name)

@@ -45,9 +45,10 @@ class Bench:
         history = history_of(self.example.usage) if self.example.usage else None
         return replace(built, complete=self.example.complete, history=history)
 
-    def file(self, content, context):
+    def file(self, content, context, ref=None):
         read = read_bytes(content, FILE)
-        judged = Judge(self.plan).judge_objects(read.objects, context, keep_records=True)
+        objects = [obj for obj in read.objects if ref is None or (obj.kind, obj.name) == (ref.kind, ref.name)]
+        judged = Judge(self.plan).judge_objects(objects, context, keep_records=True)
         return Judged(judged.findings, (*read.skipped, *judged.skipped), records=judged.records, members=judged.members)
 
     def report(self, content):
@@ -62,7 +63,7 @@ class Bench:
         judging = Judging(
             read=ReadOptions(),
             content=lambda _: content,
-            file=lambda _, text: self.file(text, context),
+            one=lambda _, text, ref: self.file(text, context, ref),
             everything=lambda contents: self.report(contents[FILE]),
             wide=context.wide,
         )

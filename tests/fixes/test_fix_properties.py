@@ -161,7 +161,7 @@ def outcome(text, edit):
     """Return the text with the edit, or why it is refused."""
     line = text.count("\n", 0, text.index("demo")) + 1
     try:
-        return fixed(text.encode(), asking(edit, line=line), ReadOptions()).decode()
+        return fixed(text.encode(), [asking(edit, line=line)], ReadOptions()).decode()
     except RefusedError as error:
         return error
 
@@ -201,5 +201,5 @@ def gone_lines(before, after):
 
 @given(pods(), st.sampled_from(EDITS[:2]))
 def test_setting_twice_is_setting_once(text, edit):
-    once = fixed(text.encode(), asking(edit, line=1), ReadOptions())
-    assert fixed(once, asking(edit, line=1), ReadOptions()) == once
+    once = fixed(text.encode(), [asking(edit, line=1)], ReadOptions())
+    assert fixed(once, [asking(edit, line=1)], ReadOptions()) == once

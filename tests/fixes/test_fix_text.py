@@ -12,7 +12,7 @@ REQUEST, LIMIT = f"{RESOURCES}.requests.memory", f"{RESOURCES}.limits.memory"
 
 
 def edited(text, *edits, **more):
-    return fixed(text.encode(), asking(*edits, **more), ReadOptions()).decode()
+    return fixed(text.encode(), [asking(*edits, **more)], ReadOptions()).decode()
 
 
 CASES = {
