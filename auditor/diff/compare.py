@@ -57,7 +57,7 @@ def compare(asked: Asked, options: Options, *, count_all: bool = False, progress
         waivers_asked=believed.asked,
         judging=by.judging,
         skipped=skipped,
-        notes=_notes(base, head, by),
+        notes=_notes(base, head),
         files_changed=_changed_files(base, head),
         fail_on=by.config.fail_on,
         count_all=count_all,
@@ -124,16 +124,12 @@ def _skipped(base: Report, head: Report) -> tuple[SideSkipped, ...]:
     return (*mine, *(SideSkipped(BASE, item) for item in base.skipped if item not in both))
 
 
-def _notes(base: Result, head: Result, by: Judgement) -> tuple[str, ...]:
+def _notes(base: Result, head: Result) -> tuple[str, ...]:
     """Return HEAD's notes; that it holds nothing to judge is no surprise where BASE held something."""
     notes = [note for note in head.report.notes if not (base.side.workloads and note in _EMPTY)]
     if not head.side.workloads and base.side.workloads:
         notes.append("HEAD has no workload")
-    touched = (
-        f"{item.file} ({item.what}) is {item.change} by this change; {item.used.upper()}'s is used"
-        for item in by.judging
-    )
-    return (*notes, *touched)
+    return tuple(notes)
 
 
 def _changed_files(base: Result, head: Result) -> int:

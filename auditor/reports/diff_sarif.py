@@ -4,6 +4,7 @@ import msgspec
 
 from auditor.diff.model import Diff
 from auditor.reports import sarif
+from auditor.reports.diff import asked_words, judging_words
 
 
 def render(diff: Diff) -> str:
@@ -14,4 +15,7 @@ def render(diff: Diff) -> str:
     findings = tuple(finding for finding, item in marked if diff.count_all or id(item.finding) in counting)
     objects = max(report.summary.objects, diff.base.objects)
     summary = msgspec.structs.replace(report.summary, objects=objects)
-    return sarif.render(msgspec.structs.replace(report, findings=findings, summary=summary, notes=diff.notes))
+    told = [f"Changed by this change: {judging_words(item)}" for item in diff.judging]
+    told += [f"Waiver that this change asks for: {asked_words(item)}" for item in diff.waivers_asked]
+    notes = (diff.sentence, *told, *diff.notes)
+    return sarif.render(msgspec.structs.replace(report, findings=findings, summary=summary, notes=notes))

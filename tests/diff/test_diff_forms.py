@@ -82,7 +82,11 @@ def test_sarif_holds_new_findings_or_all_with_their_state(repo, mixed, count_all
     results = told["runs"][0]["results"]
     states = sorted(result["baselineState"] for result in results)
     assert states == (["new", "new", "new", "unchanged"] if count_all else ["new", "new"])
-    assert not told["runs"][0]["invocations"][0]["executionSuccessful"]
+    (invocation,) = told["runs"][0]["invocations"]
+    assert not invocation["executionSuccessful"]
+    notes = "\n".join(item["message"]["text"] for item in invocation["toolExecutionNotifications"])
+    assert ".auditor.yaml (config): added; BASE's is used" in notes
+    assert "Waiver that this change asks for: Deployment shop/asks: memory-limit-missing until 2099-01-01" in notes
     assert {result["partialFingerprints"]["memoryAuditor/v1"] for result in results} >= {
         item.finding.fingerprint for item in mixed.of("new")
     }
@@ -137,6 +141,7 @@ def test_markdown_tells_everything_and_holds_to_its_bound(mixed):
     ):
         assert f"### {title}\n" in whole
     assert whole.startswith("## Memory audit of this change\n\n**This change ")
+    assert whole.count("BASE's is used") == 1
     assert "old.yaml" not in whole
     for limit in (2_000, 1_500):
         cut = render(mixed, "markdown", limit=limit)

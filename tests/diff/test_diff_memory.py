@@ -1,13 +1,9 @@
 """Memory before and after: requests, limits, autoscalers, QoS classes, memory volumes, history."""
 
-from datetime import UTC, date, datetime, timedelta
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from auditor.diff.words import size_words
-from tests.diff.repository import GIB, MIB, deployment
+from tests.diff.repository import GIB, MIB, deployment, history
 
 
 def changed(repo, before, after, **more):
@@ -192,31 +188,6 @@ def test_nothing_that_counts_changed(repo):
     diff = changed(repo, deployment(), deployment().replace("app:1", "app:2"))
     assert diff.sentence == "This change does not change the memory of any workload."
     assert not diff.memory.workloads
-
-
-def history(path):
-    """Write two weeks in which each container of shop/web used 300 MiB at p95 and 410 MiB at most."""
-    today = datetime.now(UTC).date()
-    days = [today - timedelta(days=number) for number in range(1, 15)]
-    row = {
-        "cluster": "",
-        "namespace": "shop",
-        "workload_kind": "Deployment",
-        "workload_name": "web",
-        "pod": "web-0",
-        "container": "app",
-        "samples": 1440,
-        "coverage": 1.0,
-        "mean_bytes": 200 * MIB,
-        "p95_bytes": 300 * MIB,
-        "max_bytes": 410 * MIB,
-        "source": "test",
-        "collected_at": datetime(2026, 1, 1, tzinfo=UTC),
-    }
-    table = {name: [value] * len(days) for name, value in row.items()} | {"day": days}
-    kinds = {"day": pa.date32(), "collected_at": pa.timestamp("us", tz="UTC")}
-    pq.write_table(pa.table({name: pa.array(values, kinds.get(name)) for name, values in table.items()}), path)
-    assert isinstance(days[0], date)
 
 
 def test_with_history_both_sides_stand_beside_p95_and_peak(repo, tmp_path):

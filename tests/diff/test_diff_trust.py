@@ -8,7 +8,7 @@ import pytest
 from auditor.config import ConfigError
 from auditor.diff.model import Judging
 from auditor.policy.load import PolicyError
-from tests.diff.repository import deployment, policies, statuses
+from tests.diff.repository import MIB, deployment, history, policies, statuses
 
 NO_LIMIT = deployment(limit=None)
 SOON = (datetime.now(UTC).date() + timedelta(days=30)).isoformat()
@@ -40,7 +40,6 @@ def test_a_config_that_the_change_brings_is_named_and_not_used(repo):
     diff = repo.compare()
     assert policies(diff) == ["memory-limit-missing"]
     assert diff.judging == (Judging("config", ".auditor.yaml", "added", "base"),)
-    assert ".auditor.yaml (config) is added by this change; BASE's is used" in diff.notes
     trusted = repo.compare(trust_head=True)
     assert not trusted.findings
     assert trusted.judging == (Judging("config", ".auditor.yaml", "added", "head"),)
@@ -317,3 +316,15 @@ spec: {hard: {requests.memory: %s}}
     found = [(item.status, item.finding.workload.kind) for item in repo.compare().findings]
     assert ("waived", "ResourceQuota") in found
     assert ("new", "ResourceQuota") not in found
+
+
+def test_history_that_the_config_names_is_read_beside_the_repository(repo, tmp_path):
+    history(tmp_path / "usage.parquet")
+    repo.put(".gitignore", "*.parquet\n")
+    repo.put("audit/.auditor.yaml", "usage: {path: usage.parquet}\n")
+    repo.put("a.yaml", deployment(request="512Mi", limit="512Mi"))
+    repo.commit()
+    (tmp_path / "usage.parquet").rename(repo.folder / "audit" / "usage.parquet")
+    repo.put("a.yaml", deployment(request="512Mi", limit="420Mi"))
+    diff = repo.compare(options={"config": "audit/.auditor.yaml"}, paths=["a.yaml"])
+    assert diff.memory.workloads[0].after.peak_bytes == 410 * MIB
