@@ -16,8 +16,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from run import Measure, measure
 
 _PER_DEPLOYMENT = 20
@@ -41,11 +39,14 @@ for path in paths:
 """Reads the same pages and looks at nothing in them but the token of the next."""
 
 
-def pod(namespace: str, number: int) -> dict[str, object]:
-    """Return a pod as an API server tells it, with its managed fields: about 6 kB."""
+def pod(namespace: str, number: int, *, distinct: bool = False) -> dict[str, object]:
+    """Return a pod as an API server tells it, with its managed fields: about 6 kB; `distinct` has a spec of its own."""
     deployment, index = divmod(number, _PER_DEPLOYMENT)
     name = f"app-{deployment:02}-6f7d9c5b4-{index:05}"
-    resources = {"requests": {"cpu": "100m", "memory": f"{128 + deployment}Mi"}, "limits": {"memory": "512Mi"}}
+    resources = {
+        "requests": {"cpu": "100m", "memory": f"{128 + (number if distinct else deployment)}Mi"},
+        "limits": {"memory": "512Mi"},
+    }
     containers = [_container("app", resources), _container("proxy", {"requests": {"memory": "64Mi"}})]
     status = {
         "name": "app",
@@ -80,7 +81,10 @@ def pod(namespace: str, number: int) -> dict[str, object]:
             "nodeName": f"node-{number % 97:04}",
             "volumes": [
                 {"name": "cache", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
-                {"name": f"kube-api-access-{index:05}", "projected": {"sources": [{"serviceAccountToken": {}}]}},
+                {
+                    "name": f"kube-api-access-{index:05}",
+                    "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]},
+                },
             ],
             "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}],
             "serviceAccountName": "default",
@@ -146,11 +150,11 @@ def node(number: int) -> dict[str, object]:
 class Pages:
     """The lists of the cluster: a page a namespace, made of one namespace's page."""
 
-    def __init__(self, pods: int) -> None:
+    def __init__(self, pods: int, *, distinct: bool) -> None:
         self.namespaces = -(-pods // _PER_NAMESPACE)
         numbers = range(_DEPLOYMENTS)
         some = {
-            "/api/v1/pods": ("v1", "PodList", [pod("@NS@", number) for number in range(_PER_NAMESPACE)]),
+            "/api/v1/pods": ("v1", "PodList", [pod("@NS@", n, distinct=distinct) for n in range(_PER_NAMESPACE)]),
             "/apis/apps/v1/deployments": ("apps/v1", "DeploymentList", [deployment("@NS@", n) for n in numbers]),
             "/apis/apps/v1/replicasets": ("apps/v1", "ReplicaSetList", [replica_set("@NS@", n) for n in numbers]),
         }
@@ -191,9 +195,9 @@ def _namespace(number: int) -> dict[str, object]:
     return {"metadata": {"name": f"team-{number:04}"}}
 
 
-def serve(pods: int) -> None:
+def serve(pods: int, *, distinct: bool) -> None:
     """Serve the pages on loopback until the process is ended; the port is the first line."""
-    pages = Pages(pods)
+    pages = Pages(pods, distinct=distinct)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -236,31 +240,55 @@ def rows(address: str, paths: str, folder: Path) -> Iterator[tuple[str, Measure]
     for words in ("audit, all policies, SARIF", "the same once more"):
         yield words, measure(audit, sample=False)
     yield "the same, memory sampled", measure(audit, sample=True)
+    snapshot = str(folder / "night.jsonl.gz")
+    yield "the same, and a snapshot", measure([*audit, "--save", snapshot], sample=False)
+    report = ["--output", f"sarif={folder / 'scan.sarif'}"]
+    scan = [sys.executable, "-m", "auditor", "scan", snapshot, *options[2:-1], *report]
+    yield "scan of the snapshot", measure(scan, sample=False)
+
+
+def heading(pods: int) -> str:
+    """Return what was measured where, and the head of the table."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"{pods} pods; {cores} cores, {platform.machine()}, Python {platform.python_version()}\n\n"
+        "| work | wall s | CPU s | largest process MB | all processes MB |\n|---|---:|---:|---:|---:|"
+    )
+
+
+def line(words: str, taken: Measure) -> str:
+    """Return a row of the table."""
+    tree = "" if taken.tree_bytes is None else f"{taken.tree_bytes / _MIB:.0f}"
+    largest = f"{taken.largest_bytes / _MIB:.0f}"
+    return f"| {words} | {taken.wall_seconds:.1f} | {taken.cpu_seconds:.1f} | {largest} | {tree} |"
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pods", type=int, default=100_000)
+    parser.add_argument("--distinct", action="store_true", help="every pod has a spec of its own: the worst case")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.pods)
+        serve(arguments.pods, distinct=arguments.distinct)
         return
-    command = [sys.executable, __file__, "--serve", "--pods", str(arguments.pods)]
+    command = [
+        sys.executable,
+        __file__,
+        "--serve",
+        "--pods",
+        str(arguments.pods),
+        *(["--distinct"] if arguments.distinct else []),
+    ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         first = server.stdout.readline() if server.stdout else ""
         port, paths = first.split(" ", 1)
         with tempfile.TemporaryDirectory() as folder:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-            print(f"{arguments.pods} pods; {cores} cores, {platform.machine()}, Python {platform.python_version()}\n")
-            print("| work | wall s | CPU s | largest process MB | all processes MB |")
-            print("|---|---:|---:|---:|---:|")
+            print(heading(arguments.pods))
             for words, taken in rows(f"http://127.0.0.1:{port}", paths, Path(folder)):
-                tree = "" if taken.tree_bytes is None else f"{taken.tree_bytes / _MIB:.0f}"
-                largest = f"{taken.largest_bytes / _MIB:.0f}"
-                print(f"| {words} | {taken.wall_seconds:.1f} | {taken.cpu_seconds:.1f} | {largest} | {tree} |")
+                print(line(words, taken))
     finally:
         server.terminate()
         server.wait()
