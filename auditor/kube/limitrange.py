@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.kube.objects import Amounts, Container, Fault, Resources, kind_word, read_amounts
+from auditor.kube.objects import Amounts, Container, Fault, Resources, kind_word, read_amounts, text_or_none
 from auditor.kube.quantity import show
 from auditor.kube.resources import aggregate
 
@@ -78,7 +78,7 @@ def _item(raw: object) -> LimitRangeItem | Fault:
     if type_ == "Container":
         default = {**highest, **default}
         default_request = {**lowest, **default, **default_request}
-    return LimitRangeItem(str(type_), highest, lowest, default, default_request, ratio)
+    return LimitRangeItem(text_or_none(type_) or "", highest, lowest, default, default_request, ratio)
 
 
 def apply_defaults(container: Container, ranges: Sequence[LimitRange]) -> tuple[Container, tuple[tuple[str, str], ...]]:

@@ -74,7 +74,7 @@ def metadata(raw: Any) -> Any:
         return shape(raw)
     kept: Data = {key: scalar(raw[key]) for key in _METADATA if key in raw}
     labels, annotations, owners = raw.get("labels"), raw.get("annotations"), raw.get("ownerReferences")
-    if labels:
+    if labels is not None and labels != {}:
         kept["labels"] = _labels(labels)
     if annotations and isinstance(annotations, dict):
         names = _KEPT_ANNOTATIONS & annotations.keys()

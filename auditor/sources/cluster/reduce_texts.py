@@ -28,8 +28,8 @@ _SHORT = 256
 _ROUNDS = 8
 """So often what refers to what is followed: chains of references are short."""
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 def reduced_texts(raw: Mapping[str, Any], image: object) -> dict[str, Any]:
