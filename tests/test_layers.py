@@ -19,7 +19,7 @@ LAYERS = (
     ("sizing",),
     ("policy",),
     ("config", "rendering", "nightly_config", "identity", "waivers", "baseline", "yielding", "engine"),
-    ("workers", "fixes", "api"),
+    ("workers", "live", "fixes", "api"),
     ("diff",),
     ("reports",),
     ("deliver",),
