@@ -316,17 +316,28 @@ def _parse_output(text: str, formats: Sequence[str]) -> Output:
 
 
 def write_output(output: Output, text: str) -> None:
-    """Write a report to standard output or its file: beside it and renamed, so that it appears whole or not at all."""
+    """Write a report to standard output or its file: beside it and renamed, so that it appears whole or not at all.
+
+    A device or a pipe, such as /dev/null, is written into; of a link, the file behind it is replaced.
+    """
     if output.path is None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    beside = output.path.with_name(f".{output.path.name}.{os.getpid()}.tmp")
     try:
-        beside.write_text(text, encoding="utf-8", newline="")
-        beside.replace(output.path)
+        if output.path.exists() and not output.path.is_file():
+            output.path.write_text(text, encoding="utf-8", newline="")
+        else:
+            _replace(output.path.resolve(), text)
     except OSError as error:
         raise click.UsageError(f"--output: {output.path}: {error.strerror}") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="")
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 

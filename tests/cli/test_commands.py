@@ -1,6 +1,7 @@
 """The command line as a stranger uses it: every exit code by running the command."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -188,6 +189,21 @@ def test_several_outputs_in_one_run_and_the_table_unless_quiet(run, tmp_path):
     assert "app" in (tmp_path / "i.csv").read_text()
     assert run("scan", ".", "--output", "json=a.json", "--quiet").stdout == b""
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
+
+
+def test_a_report_into_a_pipe_leaves_the_pipe_and_one_behind_a_link_leaves_the_link(run, tmp_path):
+    put(tmp_path, "web.yaml", UNLIMITED)
+    pipe, link = tmp_path / "pipe", tmp_path / "link.json"
+    os.mkfifo(pipe)
+    link.symlink_to("behind.json")
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        result = run("scan", "web.yaml", "--quiet", "--output", "json=pipe", "--output", "sarif=link.json")
+        told, _ = reader.communicate(timeout=60)
+    assert result.returncode == 1, result.stderr
+    assert json.loads(told)["version"] == "1"
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "behind.json").read_text())["version"] == "2.1.0"
 
 
 @pytest.mark.parametrize("form", ["json", "sarif", "csv", "csv-inventory", "markdown", "junit", "github"])

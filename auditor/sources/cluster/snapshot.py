@@ -60,11 +60,13 @@ def save(entries: Entries, path: Path) -> Iterator[Entry]:
     """
     if path.is_dir():
         raise SnapshotError(f"{path}: is a folder; name a file such as cluster.jsonl.gz")
+    if path.exists() and not path.is_file():
+        raise SnapshotError(f"{path}: is a device or a pipe; name a file such as cluster.jsonl.gz")
     if not path.parent.is_dir():
         raise SnapshotError(f"{path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise SnapshotError(f"{path}: the folder cannot be written")
-    return _saved(entries, path)
+    return _saved(entries, path.resolve())
 
 
 def _saved(entries: Entries, path: Path) -> Iterator[Entry]:

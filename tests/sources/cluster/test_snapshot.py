@@ -272,3 +272,14 @@ def test_words_of_a_snapshot_are_told_on_one_printable_line(tmp_path):
     for text in (header.cluster, missing.what, missing.reason):
         assert text.isprintable()
         assert len(text) < 1000
+
+
+def test_a_snapshot_takes_the_place_of_no_device_or_pipe_and_of_no_link(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link.jsonl.gz"
+    os.mkfifo(pipe)
+    with pytest.raises(SnapshotError, match="is a device or a pipe"):
+        save(iter(ENTRIES), pipe)
+    link.symlink_to("behind.jsonl.gz")
+    assert tuple(save(iter(ENTRIES), link)) == ENTRIES
+    assert link.is_symlink()
+    assert is_snapshot(tmp_path / "behind.jsonl.gz")
