@@ -141,7 +141,14 @@ class LocalPlace:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place and rename it: it appears whole or not at all. Raises OSError."""
+    """Write a file beside its place and rename it: it appears whole or not at all. Raises OSError.
+
+    A device or a pipe is written into; of a link, the file behind it is replaced.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.{_unique()}.tmp")
     try:
         _write(beside, data)
