@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.api import Options, usable_cores
 from auditor.diff.asked import Believed, Believer
 from auditor.diff.judge import Result, judge_both
 from auditor.diff.lines import ChangedLines, changed_in
@@ -16,6 +15,7 @@ from auditor.diff.rules import Judgement, judgement
 from auditor.diff.sides import Asked, Opener, scratch_folder
 from auditor.diff.words import sentence
 from auditor.findings import SEVERITIES, Finding, Report
+from auditor.options import Options, usable_cores
 from auditor.sources.model import Discovery
 from auditor.workers import Progress
 

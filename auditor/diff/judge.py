@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.api import Options, judge_entries, silent, usable_cores
+from auditor.api import judge_entries, silent
 from auditor.diff.memory import RENDERED, Identity, Workload, counted, identity_of, workload_of
 from auditor.diff.model import SNAPSHOT, Side
 from auditor.diff.rendered import rendering_of
@@ -21,6 +21,7 @@ from auditor.diff.rules import Judgement
 from auditor.diff.sides import Sides, Tree
 from auditor.engine import Besides, Judged, assemble
 from auditor.findings import Report, Skipped
+from auditor.options import Options, usable_cores
 from auditor.sources.cluster.snapshot import load
 from auditor.sources.inputs import find_inputs
 from auditor.sources.model import InputFile

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.api import Options, rendering
 from auditor.config import Chart, Helm
 from auditor.diff.rules import Judgement
 from auditor.diff.sides import Sides, Tree
+from auditor.options import Options, rendering
 from auditor.sources.rendering import RenderOptions
 
 _Kept = Callable[[Sequence[str]], tuple[str, ...]]

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.api import Options, Rules, rules_of
 from auditor.config import FILE_NAME, Config, ConfigError, find_config, load_config
 from auditor.diff.model import Judging
 from auditor.diff.sides import Sides
+from auditor.options import Options
 from auditor.policy.load import PolicyError
+from auditor.rules import Rules, rules_of
 from auditor.sources.checkout import Checkout, shown
 from auditor.sources.git import FILE, Entry, Repository
 from auditor.usage.errors import UsageError
