@@ -76,7 +76,7 @@ def record_of(spec, *context, version=None, gates=(), status=None):
     assert skipped == ()
     metadata = {"name": "p", "namespace": "team-a"}
     data = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-    return build_record(make_object(data | ({"status": status} if status else {})), found, target)
+    return build_record(make_object(data if status is None else data | {"status": status}), found, target)
 
 
 def node(capacity_bytes, allocatable_bytes=None):
