@@ -39,7 +39,8 @@ def judge_cluster(objects: ClusterObjects, around: list[Object], task: Task, job
     if context.wide:
         members = [member for part in judged for member in part.members]
         judged.append(Judge(task.plan).judge_surroundings(context, members))
-    judged.append(Judged(objects=len(around)))
+    # Pods are objects too, though only their workloads are judged.
+    judged.append(Judged(objects=objects.objects_total - sum(part.objects for part in judged)))
     return Work(judged, [*objects.skipped, *unusable], apart(task, judged))
 
 

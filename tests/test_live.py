@@ -54,7 +54,7 @@ def test_one_fact_of_pods_with_several_specs_is_one_finding():
     pods = [pod("web-1", owner=rs, spec=UNLIMITED), pod("web-2", owner=rs, spec=older)]
     audit = judge(owner, rs, *pods)
     assert len(findings(audit, "memory-limit-missing")) == 1
-    assert audit.report.summary.workloads == 1
+    assert (audit.report.summary.objects, audit.report.summary.workloads) == (4, 1)
     assert [record.pod.pods_total for record in audit.records] == [1, 1]
 
 

@@ -64,6 +64,8 @@ class ClusterObjects:
         self.missing: set[tuple[str, str | None]] = set()
         """Kinds that could not be read, each with the namespace; None for all."""
         self.ended = self.interrupted = False
+        self.objects_total = 0
+        """Objects read so far that could be judged or used."""
         self.pods_total = 0
         """Pods read so far, finished ones too."""
         self._owners = Owners(template_paths)
@@ -137,6 +139,7 @@ class ClusterObjects:
             if fault is not None:
                 self._skip(fault)
             elif entry.data["kind"] not in _UNUSED:
+                self.objects_total += 1
                 yield entry.data
 
     def _besides(self, entry: Header | Missing | End) -> None:
