@@ -127,7 +127,8 @@ def test_everything_is_read_in_order_whatever_the_size_of_pages(size, connected)
 def test_objects_are_those_that_kubernetes_holds_without_managed_fields(lab, connected):
     with connected() as connection:
         entries = read(connection)
-    data = next(entry.data for entry in entries if isinstance(entry, Item) and entry.data["kind"] == "Deployment")
+    every = (entry.data for entry in entries if isinstance(entry, Item) and entry.data["kind"] == "Deployment")
+    data = next(item for item in every if item["metadata"]["namespace"] == SPACE)
     _, whole = lab.call("GET", f"/apis/apps/v1/namespaces/{SPACE}/deployments/web")
     assert whole["metadata"].pop("managedFields")
     assert data == whole
