@@ -84,10 +84,14 @@ def _pod_fault(data: Mapping[str, Any]) -> str | None:
         items = owner.get(key) or []
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             return f"{where}.{key} must be a list of mappings"
+        if any(isinstance(item.get("name"), dict | list) for item in items):
+            return f"{where}.{key}: name must be a string"
     for key in _CONTAINERS:
         for item in spec.get(key) or ():
             mounts = item.get("volumeMounts") or []
             if not isinstance(mounts, list) or not all(isinstance(mount, dict) for mount in mounts):
                 return f"spec.{key}: volumeMounts must be a list of mappings"
+            if any(isinstance(mount.get("name"), dict | list) for mount in mounts):
+                return f"spec.{key}: the name of a volumeMount must be a string"
     node = spec.get("nodeName") or ""
     return None if isinstance(node, str) else f"spec.nodeName must be a string, not {kind_word(node)}"

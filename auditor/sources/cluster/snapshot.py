@@ -5,6 +5,7 @@ A snapshot may come from anybody: nothing in it ends the run but a first line th
 
 import gzip
 import os
+import re
 import secrets
 import zlib
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ _MAX_DEPTH = 64
 _FIRST_LINE_BYTES = 1 << 20
 _LEVEL = 5
 _GZIP = b"\x1f\x8b"
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _BROKEN = (OSError, EOFError, zlib.error)
 """What unpacking may raise."""
 
@@ -240,6 +242,8 @@ def _entry(line: bytes) -> Item | Missing | End | str:
         return "a second header"
     if isinstance(entry, Item) and line.count(b"{") + line.count(b"[") > _MAX_DEPTH and _is_deep(entry.data):
         return f"is nested deeper than {_MAX_DEPTH}"
+    if isinstance(entry, Item) and _LONG_NUMBER.search(line) and not _fits(entry.data):
+        return "holds a number of more than 64 bits"
     if isinstance(entry, Missing):
         return msgspec.structs.replace(entry, what=tidy(entry.what), reason=tidy(entry.reason))
     return entry
@@ -256,6 +260,15 @@ def _is_deep(data: Any) -> bool:
         ]
         if not level:
             return False
+    return True
+
+
+def _fits(data: Any) -> bool:
+    """Return whether data can be kept packed, as objects are while they wait."""
+    try:
+        msgspec.msgpack.encode(data)
+    except OverflowError:
+        return False
     return True
 
 

@@ -202,6 +202,8 @@ BAD_LINES = {
     "another header": HEADER_LINE,
     "an object that is too deep": b'{"entry":"object","data":{"a":' + b"[" * 64 + b"]" * 64 + b"}}\n",
     "an object that is far too deep": b'{"entry":"object","data":{"a":' + b"[" * 9000 + b"]" * 9000 + b"}}\n",
+    "a number of more than 64 bits": b'{"entry":"object","data":{"a":18446744073709551616}}\n',
+    "a negative number of more than 64 bits": b'{"entry":"object","data":{"a":[-9223372036854775809]}}\n',
     "an object with half a character": b'{"entry":"object","data":{"a":"\\ud800"}}\n',
 }
 
