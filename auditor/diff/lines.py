@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auditor.diff.judge import Result
+from auditor.diff.judge import Key, Result
 from auditor.diff.memory import Pair
 from auditor.diff.sides import Sides
 from auditor.findings import Finding, Place
@@ -82,6 +82,8 @@ def changed_in(files: Iterable[str], sides: Sides, base: Result, head: Result, f
         for pair in found
         if pair.before is not None and pair.after is not None
     }
+    # Content that was judged once need not be read again to be compared.
+    same = {key[1] for key, file in head.files.items() if file.rendered is None and _is_same(key, base, head)}
     changes: dict[str, Changes | None] = {}
     paths: dict[str, Path] = {}
     compared: list[tuple[str, Path, Path]] = []
@@ -93,6 +95,8 @@ def changed_in(files: Iterable[str], sides: Sides, base: Result, head: Result, f
         paths[name] = new
         if not name or not new.is_file():
             changes[name] = None
+        elif name in same:
+            changes[name] = _NOTHING
         elif not old.is_file():
             changes[name] = _EVERY
         elif filecmp.cmp(old, new, shallow=False):
@@ -102,6 +106,10 @@ def changed_in(files: Iterable[str], sides: Sides, base: Result, head: Result, f
     if compared:
         changes |= _compared(compared, sides.scratch / "lines")
     return ChangedLines(changes, paths)
+
+
+def _is_same(key: Key, base: Result, head: Result) -> bool:
+    return head.digests[key] == base.digests.get(key)
 
 
 def _compared(files: Sequence[tuple[str, Path, Path]], scratch: Path) -> dict[str, Changes]:

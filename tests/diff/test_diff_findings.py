@@ -4,7 +4,7 @@ import pytest
 
 from auditor.api import Options, run
 from auditor.baseline import write_baseline
-from auditor.diff import judge
+from auditor.diff import judge, lines
 from tests.diff.repository import deployment, policies, statuses
 
 NO_LIMIT = deployment(limit=None)
@@ -220,3 +220,16 @@ def test_the_baseline_of_base_makes_findings_known(repo):
     diff = repo.compare()
     assert statuses(diff) == [("known", "memory-limit-missing", "later")]
     assert not diff.failed("info")
+
+
+def test_the_lines_of_a_file_that_did_not_change_are_not_read(repo, monkeypatch):
+    repo.put("a.yaml", deployment("a", limit=None))
+    repo.put("b.yaml", deployment("b"))
+    repo.commit()
+    repo.put("b.yaml", deployment("b", limit=None))
+    compared = []
+    monkeypatch.setattr(lines.filecmp, "cmp", lambda old, new, shallow: compared.append(new.name) or False)
+    diff = repo.compare()
+    touched = {item.finding.workload.name: item.on_changed_line for item in diff.findings}
+    assert touched == {"a": False, "b": True}
+    assert compared == ["b.yaml"]
