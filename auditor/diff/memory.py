@@ -167,7 +167,7 @@ def _unknown(member: Member) -> str | None:
 
 def _total(member: Member, least: int | None, tmpfs: int, loose: Sequence[str]) -> Amounts:
     pods = member.replicas or 0
-    lower = pods if least is None else least
+    lower = pods if least is None else min(pods, least)
     upper = pods if member.max_replicas is None else member.max_replicas
     request = member.request_bytes or 0
     limit = (member.limit_bytes or 0) if member.bounded else 0

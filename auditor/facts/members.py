@@ -31,7 +31,7 @@ class Member(msgspec.Struct, frozen=True):
     line: int
     cluster: str | None
     replicas: int | None
-    """How many pods it makes; in a cluster at least those that are there."""
+    """How many pods it makes, within its autoscaler's bounds; in a cluster at least those that are there."""
     max_replicas: int | None
     """With its autoscaler at the upper bound; `replicas` without one."""
     nodes: tuple[tuple[str, int], ...]
@@ -118,11 +118,22 @@ def _counts(obj: Object, record: Record) -> tuple[int | None, int | None]:
     """
     wanted, most, live = record.workload.replicas, record.workload.max_replicas, obj.live
     if live is None:
-        return wanted, wanted if most is None else most
+        return _scaled(wanted, record.workload.min_replicas, most), wanted if most is None else most
     if not live.primary or obj.kind in _ENDING:
         return live.pods_total, live.pods_total
     there = max(live.pods_total, (wanted or 0) - live.others_total)
     return there, there if most is None else max(there, most - live.others_total)
+
+
+def _scaled(wanted: int | None, least: int | None, most: int | None) -> int | None:
+    """Return how many pods there will be at least where an autoscaler acts, which it does not on a target of zero.
+
+    Source: podautoscaler/horizontal.go, reconcileAutoscaler, before any metric is looked at.
+    """
+    if not wanted:
+        return wanted
+    raised = wanted if least is None else max(wanted, least)
+    return raised if most is None else min(raised, most)
 
 
 def _nodes(obj: Object) -> tuple[tuple[str, int], ...]:

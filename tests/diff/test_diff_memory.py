@@ -62,6 +62,20 @@ def test_an_autoscaler_gives_a_lower_and_an_upper_bound(repo):
     assert "30 GiB more with autoscalers at their upper bound" in diff.sentence
 
 
+@pytest.mark.parametrize(("replicas", "pods"), [(None, 5), (2, 5), (7, 7), (30, 20), (0, 0)])
+def test_pods_are_counted_within_the_bounds_of_their_autoscaler(repo, replicas, pods):
+    # horizontal.go, reconcileAutoscaler: fewer than the minimum are raised to it, more than the maximum lowered, before
+    # any metric is looked at; a target of zero is left alone. Without `replicas` there is one (apps/v1 defaults).
+    old = deployment(request="1Gi", limit="1Gi", replicas=replicas)
+    old = old.replace("  replicas: None\n", "")
+    new = old.replace("1Gi", "2Gi")
+    diff = changed(repo, {"a.yaml": old, "h.yaml": HPA % (5, 20)}, {"a.yaml": new, "h.yaml": HPA % (5, 20)})
+    assert diff.memory.before.pods == pods
+    assert diff.memory.delta.request_bytes == pods * GIB
+    assert diff.memory.delta.request_min_bytes == min(pods, 5) * GIB
+    assert diff.memory.delta.request_max_bytes == 20 * GIB
+
+
 def test_an_autoscaler_alone_changes_the_workload_that_it_scales(repo):
     web = deployment(request="1Gi", limit="1Gi")
     diff = changed(repo, {"a.yaml": web, "h.yaml": HPA % (1, 10)}, {"a.yaml": web, "h.yaml": HPA % (1, 20)})

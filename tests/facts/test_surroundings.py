@@ -100,6 +100,12 @@ def test_a_quota_counts_replicas_and_the_autoscalers_bound_with_the_pods_that_ar
     assert (limits.key, limits.used_bytes) == ("limits.memory", 2 * GIB)
 
 
+def test_a_quota_counts_the_pods_that_an_autoscalers_lower_bound_makes():
+    # podautoscaler/horizontal.go, reconcileAutoscaler: fewer replicas than minReplicas are raised to it.
+    (found,) = facts("quota", deployment(replicas=1), scaler(most=10, minReplicas=4), quota(requests_memory="3Gi"))
+    assert (found.used_bytes, found.used_max_bytes) == (4 * GIB, 10 * GIB)
+
+
 def test_the_threshold_of_an_autoscaler_is_its_share_of_the_sum_of_requests():
     (found,) = facts("autoscaler", deployment(request="1Gi", limit="2Gi"), scaler(percent=70))
     # 70 % of 1 GiB, rounded up: the smallest use that reads as 70.
