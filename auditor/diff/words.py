@@ -7,6 +7,7 @@ from auditor.findings import WorkloadRef
 
 _UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _NAMED = 3
+_NO_CLASS = "an unknown class"
 
 
 def size_words(value: int) -> str:
@@ -20,7 +21,7 @@ def size_words(value: int) -> str:
 def sentence(memory: Memory) -> str:
     """Return what a change does to memory: requests first, then limits, bounds, QoS classes and what is not known."""
     delta = memory.delta
-    parts = [*_amounts(delta), *_bounds(delta), *_moves(memory.workloads), *_comings(memory.workloads)]
+    parts = [*_amounts(delta, _limits(memory)), *_bounds(delta), *_moves(memory.workloads), *_comings(memory.workloads)]
     whole = f"This change {_joined(parts)}" if parts else _quiet(memory)
     return f"{whole}{_unknown(memory)}."
 
@@ -31,16 +32,27 @@ def _quiet(memory: Memory) -> str:
     return "This change does not change the memory of any workload"
 
 
-def _amounts(delta: Amounts) -> list[str]:
+def _limits(memory: Memory) -> int:
+    """Return how much limits change where there is one on both sides: to take one away lowers nothing."""
+    flipped = (
+        (change.before.total, change.after.total)
+        for change in memory.workloads
+        if change.before and change.after and change.before.bounded != change.after.bounded
+    )
+    return memory.delta.limit_bytes - sum(new.limit_bytes - old.limit_bytes for old, new in flipped if old and new)
+
+
+def _amounts(delta: Amounts, limit_bytes: int) -> list[str]:
     parts = []
     if delta.request_bytes or delta.request_max_bytes:
-        words = f"requests {_more(delta.request_bytes, 'memory')}" if delta.request_bytes else "requests as much memory"
+        words = f"requests {_more(delta.request_bytes, 'memory')}"
+        if not delta.request_bytes:
+            words = "requests as much memory as before"
         if delta.request_max_bytes != delta.request_bytes:
             words += f" ({_more(delta.request_max_bytes)} with autoscalers at their upper bound)"
         parts.append(words)
-    if delta.limit_bytes and delta.limit_bytes != delta.request_bytes:
-        verb = "raises" if delta.limit_bytes > 0 else "lowers"
-        parts.append(f"{verb} limits by {size_words(abs(delta.limit_bytes))}")
+    if limit_bytes and limit_bytes != delta.request_bytes:
+        parts.append(f"{'raises' if limit_bytes > 0 else 'lowers'} limits by {size_words(abs(limit_bytes))}")
     if delta.tmpfs_bytes:
         parts.append(f"gives memory volumes {_more(delta.tmpfs_bytes)}")
     return parts
@@ -55,8 +67,8 @@ def _bounds(delta: Amounts) -> list[str]:
     pods = delta.unbounded_pods
     if not pods:
         return []
-    number = f"{abs(pods)} {'pod' if abs(pods) == 1 else 'pods'}"
-    return [f"leaves {number} more without a bound" if pods > 0 else f"leaves {number} fewer without a bound"]
+    words = f"{abs(pods)} {'more' if pods > 0 else 'fewer'} {'pod' if abs(pods) == 1 else 'pods'}"
+    return [f"leaves {words} without a memory bound"]
 
 
 def _moves(changes: Sequence[WorkloadChange]) -> list[str]:
@@ -66,7 +78,7 @@ def _moves(changes: Sequence[WorkloadChange]) -> list[str]:
         for change in changes
         if change.before and change.after and change.before.qos_class != change.after.qos_class
     ]
-    named = [f"moves {short(ref)} from {old or 'an unknown class'} to {new or 'one'}" for ref, old, new in moved]
+    named = [f"moves {short(ref)} from {old or _NO_CLASS} to {new or _NO_CLASS}" for ref, old, new in moved]
     more = len(named) - _NAMED
     if more > 0:
         return [*named[:_NAMED], f"changes the QoS class of {more} more {'workload' if more == 1 else 'workloads'}"]
@@ -74,23 +86,41 @@ def _moves(changes: Sequence[WorkloadChange]) -> list[str]:
 
 
 def _comings(changes: Sequence[WorkloadChange]) -> list[str]:
-    parts = []
-    for change, verb in ((ADDED, "adds"), (REMOVED, "removes")):
-        some = [item.workload for item in changes if item.change == change]
-        if some:
-            parts.append(f"{verb} {short(some[0]) if len(some) == 1 else f'{len(some)} workloads'}")
-    return parts
+    came, went = ([item.workload for item in changes if item.change == change] for change in (ADDED, REMOVED))
+    # A Deployment that becomes a StatefulSet would else be added and removed.
+    one_name = bool({short(ref) for ref in came} & {short(ref) for ref in went})
+    return [
+        f"{verb} {_one(some[0], with_kind=one_name)}" if len(some) == 1 else f"{verb} {len(some)} workloads"
+        for verb, some in (("adds", came), ("removes", went))
+        if some
+    ]
 
 
 def _unknown(memory: Memory) -> str:
-    """Return which changed workloads the sums leave out."""
-    changed = {change.workload for change in memory.workloads}
+    """Return which changed workloads the sums leave out, with what one pod of them requests where that is known."""
+    changed = {change.workload: change for change in memory.workloads}
     left = list(dict.fromkeys(item.workload for item in memory.unknown if item.workload in changed))
     if not left:
         return ""
-    named = ", ".join(f"{ref.kind} {short(ref)}" for ref in left[:_NAMED])
+    named = ", ".join(f"{_one(ref, with_kind=True)}{_each(changed[ref])}" for ref in left[:_NAMED])
     more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-    return f"; not counted, because it is not known: {named}{more}"
+    return f"; not in the sums: {named}{more}"
+
+
+def _each(change: WorkloadChange) -> str:
+    """Return what one pod requests more or less: of a DaemonSet nobody knows how many there are."""
+    before, after = (None if side is None else side.request_bytes for side in (change.before, change.after))
+    if change.change == ADDED and after is not None:
+        return f" (requests {size_words(after)} a pod)"
+    if change.change == REMOVED and before is not None:
+        return f" (requested {size_words(before)} a pod)"
+    if before is None or after is None or before == after:
+        return ""
+    return f" (requests {_more(after - before)} a pod)"
+
+
+def _one(ref: WorkloadRef, *, with_kind: bool) -> str:
+    return f"{ref.kind} {short(ref)}" if with_kind else short(ref)
 
 
 def short(ref: WorkloadRef) -> str:

@@ -91,7 +91,10 @@ def test_a_pod_without_a_bound_is_counted_and_its_limit_is_not_zero(repo):
     assert diff.memory.delta.unbounded_pods == 3
     assert diff.memory.delta.limit_bytes == -3 * GIB
     assert diff.memory.workloads[0].after.limit_bytes is None
-    assert "leaves 3 pods more without a bound" in diff.sentence
+    # The sum of limits is smaller, but nobody's limit was lowered.
+    assert diff.sentence == (
+        "This change leaves 3 more pods without a memory bound, and moves shop/web from Guaranteed to Burstable."
+    )
 
 
 def test_a_request_that_nobody_sets_is_absent_and_adds_nothing(repo):
@@ -124,7 +127,35 @@ def test_what_is_not_known_is_named_and_not_summed(repo):
     agent = next(change for change in diff.memory.workloads if change.workload.name == "agent")
     assert (agent.before.request_bytes, agent.after.request_bytes) == (GIB, 3 * GIB)
     assert agent.after.total is None
-    assert diff.sentence.endswith("; not counted, because it is not known: DaemonSet shop/agent.")
+    assert diff.sentence == (
+        "This change requests 2 GiB more memory; not in the sums: DaemonSet shop/agent (requests 2 GiB more a pod)."
+    )
+
+
+def test_a_daemon_that_comes_or_goes_tells_what_one_pod_requests(repo):
+    web = {"a.yaml": deployment()}
+    came = changed(repo, web, {"d.yaml": DAEMON})
+    assert came.sentence == (
+        "This change adds shop/agent; not in the sums: DaemonSet shop/agent (requests 1 GiB a pod)."
+    )
+    repo.remove("d.yaml")
+    assert repo.compare().sentence == (
+        "This change removes shop/agent; not in the sums: DaemonSet shop/agent (requested 1 GiB a pod)."
+    )
+
+
+def test_a_workload_that_becomes_another_kind_is_told_with_both_kinds(repo):
+    web = deployment()
+    diff = changed(repo, web, web.replace("kind: Deployment", "kind: StatefulSet"))
+    assert diff.sentence == "This change adds StatefulSet shop/web, and removes Deployment shop/web."
+
+
+def test_limits_that_change_beside_one_that_is_taken_away_are_told_alone(repo):
+    old = {"a.yaml": deployment("a", "1Gi", "1Gi"), "b.yaml": deployment("b", "1Gi", "2Gi")}
+    new = {"a.yaml": deployment("a", "1Gi", None), "b.yaml": deployment("b", "1Gi", "3Gi")}
+    diff = changed(repo, old, new)
+    assert diff.memory.delta.limit_bytes == 0
+    assert "raises limits by 2 GiB, leaves 2 more pods without a memory bound" in diff.sentence
 
 
 def test_an_amount_that_cannot_be_read_on_one_side_is_in_no_difference(repo):
