@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from auditor.assembly import assemble
 from auditor.config import Config
-from auditor.engine import Besides, assemble
 from auditor.facts.record import Record
 from auditor.findings import Report, Skipped, severity_rank
 from auditor.live import judge_cluster
 from auditor.options import Options, apart, config_of, found_in, reading_of, rendering, template_paths, usable_cores
+from auditor.plan import Besides
 from auditor.rules import Rules, rules_of, sizing_profile
 from auditor.sizing_inputs import sizing_inputs
 from auditor.sources.cluster.entries import Entries
 from auditor.sources.cluster.groups import ClusterObjects
 from auditor.sources.cluster.snapshot import load
 from auditor.sources.model import Discovery
-from auditor.workers import Progress, Work, judge_files
+from auditor.workers import Progress, Work, judge_files, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,6 @@ __all__ = [
     "rendering",
     "rules_of",
     "run",
-    "silent",
     "sizing_inputs",
     "sizing_profile",
     "template_paths",
@@ -159,7 +159,3 @@ def judge_entries(entries: Entries, options: Options, where: tuple[Config, Path]
     rules = rules_of(options, config, folder, objects.header)
     work = judge_cluster(objects, around, rules.task, options.jobs or usable_cores(), progress)
     return Part(work, rules, objects.interrupted)
-
-
-def silent(_: int) -> None:
-    """Tell nobody."""

@@ -1,97 +1,29 @@
-"""The engine: objects, policies, waivers, a baseline and today's date in; a report out.
+"""The engine: objects and policies in; findings out, waived where a waiver covers them.
 
 Pure: no clock, no network, no printing, no files. `judge_objects` works on one file's objects and may run anywhere;
-`assemble` joins what they gave, in any order, into one report that is the same bytes for any number of workers.
+`assembly` joins what they gave, in any order, into one report.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from auditor.baseline import Baseline, apply_baseline
-from auditor.config import Selection
-from auditor.facts.build import FactOptions, build_record
-from auditor.facts.context import Context, is_context, known_elsewhere
+from auditor.facts.build import build_record
+from auditor.facts.context import Context, known_elsewhere
 from auditor.facts.members import Member, member_of
 from auditor.facts.record import Record, Subject, WideRecord
 from auditor.facts.surroundings import wide_records
-from auditor.findings import (
-    SEVERITIES,
-    Edit,
-    Finding,
-    Place,
-    Report,
-    Rule,
-    Skipped,
-    Summary,
-    WorkloadRef,
-    severity_rank,
-)
+from auditor.file_waivers import FileWaivers
+from auditor.findings import Edit, Finding, Place, Skipped, WorkloadRef, severity_rank
 from auditor.identity import fingerprint
 from auditor.kube.paths import Path, parse_path
-from auditor.kube.versions import Target
+from auditor.plan import Judged, Plan
 from auditor.policy.model import NotJudged, Verdict
 from auditor.policy.program import Fired, Program
-from auditor.sizing.model import Profile
-from auditor.sources.comments import object_lines, own_comments
-from auditor.sources.model import Comment, Object
-from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive, waiver_notes
+from auditor.sources.model import Object
 from auditor.yielding import without_yielding
 
 if TYPE_CHECKING:
     from auditor.sizing.fixer import Fixer
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """Everything that decides how objects are judged."""
-
-    selection: Selection
-    target: Target
-    options: FactOptions
-    waivers: tuple[Waiver, ...]
-    """The central file's."""
-    use_waivers: bool
-    aliases: dict[str, str]
-    """Old policy id to the present one."""
-    today: date
-    sizing: Profile | None = None
-    """By which findings about use carry the numbers that history argues for; None without history."""
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """What judging some objects gave; picklable and order-free."""
-
-    findings: tuple[Finding, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = ()
-    records: tuple[Record, ...] = ()
-    """Only when asked for."""
-    members: tuple[Member, ...] = ()
-    """What the workloads add to sums; only when something in their cluster needs it, or with the records."""
-    joined: tuple[tuple[str, str, str], ...] = ()
-    """The workloads that have a history: namespace, kind and name."""
-    root: int = 0
-    """Which PATH argument, that is which cluster, they belong to."""
-    variant: str = ""
-    """Which of several renderings of the same chart or base, each a cluster of its own."""
-    objects: int = 0
-    workloads: int = 0
-    containers: int = 0
-    foreign_documents: int = 0
-    used_waivers: tuple[str, ...] = ()
-    """Keys of waivers that covered a finding."""
-
-
-class Besides(msgspec.Struct, frozen=True):
-    """What a report tells besides what the files gave: inputs that were not read, files left out on purpose."""
-
-    skipped: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-NOTHING_BESIDES = Besides()
 
 _USAGE = "usage"
 """The folder of the policies about history."""
@@ -119,7 +51,7 @@ class Judge:
         records: list[Record] = []
         members: list[Member] = []
         joined: list[tuple[str, str, str]] = []
-        waivers = _FileWaivers(self._plan, objects)
+        waivers = FileWaivers(self._plan, objects)
         workloads = containers = 0
         summed, targets = context.wide, context.targets
         for obj in objects:
@@ -164,7 +96,7 @@ class Judge:
                 continue
             by_file.setdefault(obj.file, []).append((obj, record))
         for pairs in by_file.values():
-            waivers = _FileWaivers(self._plan, [obj for obj, _ in pairs], own=True)
+            waivers = FileWaivers(self._plan, [obj for obj, _ in pairs], own=True)
             for obj, record in pairs:
                 found, failed = self._judge_record(obj, record)
                 skipped.extend(failed)
@@ -203,58 +135,6 @@ class Judge:
 
             self._fixer = Fixer(self._plan.sizing)
         return self._fixer.fix(obj, record, verdict.subject)
-
-
-class _FileWaivers:
-    """The waivers that can cover findings of one file, and which of them did."""
-
-    def __init__(self, plan: Plan, objects: Sequence[Object], *, own: bool = False) -> None:
-        """Take the comments of the file, or with `own` those that each object keeps as its own."""
-        self._plan = plan
-        self.used: set[str] = set()
-        self._inline: list[Waiver] = []
-        self._notes: list[str] = []
-        self._annotated: set[tuple[int, str, str | None, str]] = set()
-        self._by_line: dict[int, tuple[Waiver, ...]] = {}
-        if plan.use_waivers and objects and any(obj.comments for obj in objects):
-            comments = [c for obj in objects for c in obj.comments] if own else _left_to_workloads(objects)
-            self._by_line, notes = comment_waivers(tuple(dict.fromkeys(comments)), objects[0].file)
-            self._inline.extend(waiver for line in self._by_line.values() for waiver in line)
-            self._notes.extend(notes)
-
-    def apply(self, obj: Object, findings: list[Finding]) -> list[Finding]:
-        """Return the findings of one object, waived where a waiver covers them."""
-        if not self._plan.use_waivers:
-            return findings
-        own, notes = annotation_waivers(obj)
-        identity = (obj.line, obj.kind, obj.namespace, obj.name)
-        if identity not in self._annotated:
-            # An object may be judged in several scopes.
-            self._annotated.add(identity)
-            self._inline.extend(own)
-            self._notes.extend(notes)
-        if not (own or self._by_line or self._plan.waivers):
-            return findings
-        result = []
-        for finding in findings:
-            line = finding.place.line if finding.place else 0
-            near = self._by_line.get(line, ()) + self._by_line.get(line - 1, ())
-            candidates = (*near, *own, *self._plan.waivers)
-            waived, matched = waive(finding, candidates, self._plan.aliases, self._plan.today)
-            self.used.update(matched)
-            result.append(waived)
-        return result
-
-    def notes(self) -> list[str]:
-        """Return notes about faulty, expired and unused inline waivers of this file."""
-        return self._notes + waiver_notes(self._inline, self.used, self._plan.today)
-
-
-def _left_to_workloads(objects: Sequence[Object]) -> list[Comment]:
-    """Return the comments of a file without those that belong to objects around the pods, which are judged later."""
-    lines = object_lines(objects)
-    elsewhere = {c for obj in objects if is_context(obj) for c in own_comments(obj, lines)}
-    return [comment for comment in objects[0].comments if comment not in elsewhere]
 
 
 def _once(findings: Sequence[Finding]) -> Iterable[Finding]:
@@ -322,97 +202,3 @@ def _problem(obj: Object, path: Path, reason: str) -> Skipped:
 def _not_judged(obj: Object, answer: NotJudged) -> Skipped:
     subject = f"{answer.subject.type} {answer.subject.name}".strip()
     return _problem(obj, answer.subject.path, f"policy {answer.policy} could not judge {subject}: {answer.reason}")
-
-
-def _order(finding: Finding) -> tuple[object, ...]:
-    """Return what findings are sorted by: their place, and in a cluster, which has none, their object."""
-    place, workload = finding.place or _NO_PLACE, finding.workload
-    live = () if finding.cluster is None else (finding.cluster, workload.namespace or "", workload.kind, workload.name)
-    return (
-        place.file,
-        place.line,
-        place.column,
-        live,
-        finding.policy,
-        workload.name,
-        finding.path,
-        finding.fingerprint,
-    )
-
-
-_NO_PLACE = Place(file="", line=0, column=0, end_line=0, end_column=0)
-
-
-def assemble(
-    judged: Iterable[Judged],
-    plan: Plan,
-    baseline: Baseline | None,
-    tool_version: str,
-    besides: Besides = NOTHING_BESIDES,
-) -> Report:
-    """Join what the files gave, and what was found on the way to them, into one report."""
-    parts = list(judged)
-    findings = sorted((finding for part in parts for finding in part.findings), key=_order)
-    used = {key for part in parts for key in part.used_waivers}
-    told = [*besides.notes, *(note for part in parts for note in part.notes)]
-    if plan.use_waivers:
-        told += waiver_notes(plan.waivers, used, plan.today)
-    if baseline is not None:
-        findings, gone = apply_baseline(findings, baseline)
-        told += gone
-    foreign = sum(part.foreign_documents for part in parts)
-    if foreign:
-        told.append(f"{foreign} {'document is' if foreign == 1 else 'documents are'} not Kubernetes and left alone")
-    skipped = tuple(sorted({*besides.skipped, *(item for part in parts for item in part.skipped)}, key=_skipped_order))
-    summary = _summary(parts, findings, skipped)
-    if not summary.workloads:
-        told.append("no workload to judge" if summary.objects else "nothing to judge: no Kubernetes object was read")
-    return Report(
-        tool_version=tool_version,
-        kubernetes_version=plan.target.version,
-        summary=summary,
-        findings=tuple(findings),
-        skipped=skipped,
-        notes=tuple(told),
-        rules=_rules(plan.selection),
-    )
-
-
-def _skipped_order(item: Skipped) -> tuple[str, int, int, str, str]:
-    return (item.file, item.line or 0, item.column or 0, item.cluster or "", item.reason)
-
-
-def _summary(parts: Sequence[Judged], findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Summary:
-    counts = dict.fromkeys(SEVERITIES, 0)
-    waived = known = 0
-    for finding in findings:
-        if finding.waived is not None:
-            waived += 1
-        elif finding.baseline == "unchanged":
-            known += 1
-        else:
-            counts[finding.severity] += 1
-    return Summary(
-        objects=sum(part.objects for part in parts),
-        workloads=sum(part.workloads for part in parts),
-        containers=sum(part.containers for part in parts),
-        findings=counts,
-        waived=waived,
-        known=known,
-        skipped=len(skipped),
-    )
-
-
-def _rules(selection: Selection) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(
-            id=active.policy.id,
-            severity=active.severity or active.policy.severity,
-            scope=active.policy.scope,
-            why=active.policy.why,
-            remediation=active.policy.remediation,
-            references=active.policy.references,
-            tags=active.policy.tags,
-        )
-        for active in selection.everywhere()
-    )

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import msgspec
 
-from auditor.engine import Judge, Judged
+from auditor.engine import Judge
 from auditor.facts.context import ANY_NAMESPACE, Context
 from auditor.findings import Skipped
+from auditor.plan import Judged
 from auditor.sources.cluster.groups import ClusterObjects
 from auditor.sources.model import Object
 from auditor.workers import Progress, Task, Work, apart, end_now, in_worker, new_pool, on_node

@@ -7,10 +7,10 @@ import msgspec
 
 from auditor.baseline import Baseline, load_baseline
 from auditor.config import Config, ConfigError, Selection
-from auditor.engine import Plan
 from auditor.findings import Skipped
 from auditor.kube.versions import Target, nearest_target
 from auditor.options import Options, facts_of, gates_of, reading_of, target_of, today, usage_of
+from auditor.plan import Plan
 from auditor.policy.keys import PROFILES
 from auditor.policy.load import load_policies, shipped_folder
 from auditor.sizing.model import Profile

@@ -19,9 +19,10 @@ from typing import Any
 import msgspec
 
 from auditor.config import ConfigError
-from auditor.engine import Judge, Judged, Plan
+from auditor.engine import Judge
 from auditor.facts.context import Context, is_context, known_elsewhere, without_namespace
 from auditor.findings import Skipped
+from auditor.plan import Judged, Plan
 from auditor.sources.comments import object_lines, own_comments
 from auditor.sources.model import InputFile, Object
 from auditor.sources.places import with_kept_places
@@ -33,6 +34,10 @@ _BATCH_FILES = 64
 
 Progress = Callable[[int], None]
 """Called with the number of files that were just finished."""
+
+
+def silent(_: int) -> None:
+    """Tell nobody: progress that is not watched."""
 
 
 @dataclass(frozen=True, slots=True)

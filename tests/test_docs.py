@@ -27,7 +27,17 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
 ]
 IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
-TOP = ("auditor/", "policies/", "tests/", "docs/", "benchmarks/", "deploy/", "manifests-samples/", "github-action/", ".github/")
+TOP = (
+    "auditor/",
+    "policies/",
+    "tests/",
+    "docs/",
+    "benchmarks/",
+    "deploy/",
+    "manifests-samples/",
+    "github-action/",
+    ".github/",
+)
 MADE_HERE = ("benchmarks/data/",)
 """Named, but made by a command and ignored by git."""
 

@@ -7,12 +7,13 @@ from datetime import date
 
 import pytest
 
+from auditor.assembly import assemble
 from auditor.config import Config, Selection
-from auditor.engine import Besides, Judged, Plan, assemble
 from auditor.facts.options import FactOptions
 from auditor.findings import Skipped
 from auditor.kube.paths import parse_path, path_text
 from auditor.kube.versions import parse_target
+from auditor.plan import Besides, Judged, Plan
 
 
 def scan(tmp_path, text, *options, name="a.yaml"):

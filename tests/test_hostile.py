@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.assembly import assemble
 from auditor.config import Config, Selection
-from auditor.engine import Judge, Judged, Plan, assemble
+from auditor.engine import Judge
 from auditor.expressions.cel import Compiled
 from auditor.facts import on_nodes
 from auditor.facts.build import build_record
@@ -27,6 +28,7 @@ from auditor.facts.surroundings import wide_records
 from auditor.findings import Report
 from auditor.kube.nodes import Node, matches
 from auditor.kube.versions import parse_target
+from auditor.plan import Judged, Plan
 from auditor.policy.load import load_policies, shipped_folder
 from auditor.reports import FORMATS
 from auditor.reports.facts import render_json, render_table

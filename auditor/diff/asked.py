@@ -8,9 +8,9 @@ import msgspec
 from auditor.diff.judge import Result
 from auditor.diff.memory import Identity, Pair, identity_of
 from auditor.diff.model import AskedWaiver
-from auditor.engine import Plan
 from auditor.findings import Finding
 from auditor.kube.paths import Path, parse_path
+from auditor.plan import Plan
 from auditor.sources.model import InputFile, Object
 from auditor.sources.read import ReadOptions, read_file
 from auditor.waivers import Waiver, annotation_waivers, comment_waivers, waive

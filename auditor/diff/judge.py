@@ -13,20 +13,21 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.api import judge_entries, silent
+from auditor.api import judge_entries
+from auditor.assembly import assemble
 from auditor.diff.memory import RENDERED, Identity, Workload, counted, identity_of, workload_of
 from auditor.diff.model import SNAPSHOT, Side
 from auditor.diff.rendered import rendering_of
 from auditor.diff.rules import Judgement
 from auditor.diff.sides import Sides, Tree
-from auditor.engine import Besides, Judged, assemble
 from auditor.findings import Report, Skipped
 from auditor.options import Options, usable_cores
+from auditor.plan import Besides, Judged
 from auditor.sources.cluster.snapshot import load
 from auditor.sources.inputs import find_inputs
 from auditor.sources.model import InputFile
 from auditor.sources.read import file_bytes, may_hold_context
-from auditor.workers import Progress, Task, apart, judge_around, judge_in, with_contexts
+from auditor.workers import Progress, Task, apart, judge_around, judge_in, silent, with_contexts
 
 Key = tuple[int, str, str]
 """Which PATH a file is below, its name in reports, and the chart or kustomization that it was rendered from."""

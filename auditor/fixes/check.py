@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from auditor.engine import Judged
 from auditor.facts.record import Record
 from auditor.findings import Edit, Finding, Replacement, Report, WorkloadRef, severity_rank
 from auditor.fixes.files import RefusedError, objects_of, replacements
 from auditor.fixes.parts import Document, File
 from auditor.kube.paths import value_at
+from auditor.plan import Judged
 from auditor.sources.model import InputFile
 from auditor.sources.read import ReadOptions
 

@@ -6,13 +6,15 @@ from importlib.metadata import version
 
 import msgspec
 
-from auditor.api import Rules, silent
-from auditor.engine import Besides, Judge, Judged, assemble
+from auditor.assembly import assemble
+from auditor.engine import Judge
 from auditor.findings import Finding, Report, WorkloadRef
 from auditor.fixes.check import Judging, Proposal, Refusal, propose, with_content
+from auditor.plan import Besides, Judged
+from auditor.rules import Rules
 from auditor.sources.model import Discovery, InputFile, Object
 from auditor.sources.read import file_bytes, read_file
-from auditor.workers import judge_files, with_contexts
+from auditor.workers import judge_files, silent, with_contexts
 
 _ROUNDS = 10
 """A fix may make the next one possible: the limit has to be raised before the request."""

@@ -1,7 +1,6 @@
 """Finding what an audit reads: files as they are, charts and kustomizations rendered."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from auditor.sources.discover import discover
 from auditor.sources.kustomize import without_partial
@@ -28,8 +27,3 @@ def find_inputs(
 
         found = render_all(found, rendering or RenderOptions(), exclude, base)
     return without_partial(found)
-
-
-def in_order(found: Discovery) -> Discovery:
-    """Return what was found with the files of each argument in the order of their names."""
-    return replace(found, files=tuple(sorted(found.files, key=lambda file: (file.root, file.shown.split("/")))))

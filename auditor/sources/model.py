@@ -1,7 +1,7 @@
 """What a source yields: Kubernetes objects that know their place, and inputs that could not be judged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from auditor.findings import Place, Skipped
@@ -210,3 +210,7 @@ class Discovery:
     """Folders with a Chart.yaml, of which nothing is in `files`, and archives that may be charts."""
     kustomizations: tuple[Found, ...] = ()
     """Files that are kustomizations by their names."""
+
+    def in_order(self) -> "Discovery":
+        """Return the same with the files of each argument in the order of their names."""
+        return replace(self, files=tuple(sorted(self.files, key=lambda file: (file.root, file.shown.split("/")))))

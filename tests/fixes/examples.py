@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import date
 
+from auditor.assembly import assemble
 from auditor.config import Config, Selection
-from auditor.engine import Judge, Judged, Plan, assemble
+from auditor.engine import Judge
 from auditor.facts.context import Context
 from auditor.facts.options import FactOptions
 from auditor.fixes.check import Judging, propose
 from auditor.kube.versions import parse_target
+from auditor.plan import Judged, Plan
 from auditor.policy.history import history_of
 from auditor.policy.load import load_policies, shipped_folder
 from auditor.sizing.load import load_profiles

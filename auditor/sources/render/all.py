@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 from auditor.findings import Skipped
 from auditor.sources.discover import excluder
-from auditor.sources.inputs import in_order
 from auditor.sources.model import Discovery, InputFile
 from auditor.sources.render.model import RefusedError, Rendered, RenderRoot
 from auditor.sources.render.pool import render_roots
@@ -109,14 +108,13 @@ def _joined(found: Discovery, work: _Work, exclude: Sequence[str]) -> Discovery:
         )
         notes.append(f"{work.elsewhere} {noun} in another repository and not rendered")
     left = tuple(item for item in found.kustomizations if os.path.realpath(item.path) not in used)
-    return in_order(
-        Discovery(
-            files=(*kept, *rendered),
-            skipped=(*found.skipped, *work.roots.skipped, *work.skipped, *skipped),
-            notes=(*found.notes, *notes),
-            kustomizations=left,
-        )
+    joined = Discovery(
+        files=(*kept, *rendered),
+        skipped=(*found.skipped, *work.roots.skipped, *work.skipped, *skipped),
+        notes=(*found.notes, *notes),
+        kustomizations=left,
     )
+    return joined.in_order()
 
 
 def _variants(done: Sequence[tuple[RenderRoot, Rendered]]) -> list[str]:
