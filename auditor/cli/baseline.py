@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from auditor.cli.common import Output, audit_options, exit_code, run_audit, write_output
+from auditor.cli.common import Output, exit_code, run_audit, write_output
+from auditor.cli.options import audit_options
 from auditor.reports.text import plain
 
 

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.common import (
-    Bar,
-    exit_code,
-    judging_options,
-    options_from,
-    parse_outputs,
-    report_options,
-)
+from auditor.cli.common import exit_code, parse_outputs
+from auditor.cli.options import judging_options, options_from, report_options
 from auditor.cli.outputs import needs_records, write_reports
+from auditor.cli.progress import Bar
 from auditor.reports import FORMATS
 
 if TYPE_CHECKING:

@@ -6,17 +6,10 @@ from typing import Any
 
 import click
 
-from auditor.cli.common import (
-    Bar,
-    Output,
-    exit_code,
-    options_from,
-    parse_outputs,
-    reading_options,
-    report_options,
-    write_output,
-)
+from auditor.cli.common import Output, exit_code, parse_outputs, write_output
+from auditor.cli.options import options_from, reading_options, report_options
 from auditor.cli.outputs import needs_replacements
+from auditor.cli.progress import Bar
 from auditor.reports.diff import DIFF_FORMATS
 
 _LEAST_MARKDOWN = 2_000

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from auditor.cli.common import audit_options, exit_code, run_audit, write_output
+from auditor.cli.common import exit_code, run_audit, write_output
 from auditor.cli.common import parse_outputs as _parse_outputs
+from auditor.cli.options import audit_options
 
 
 @click.command()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.common import audit_options, exit_code, options_from, standard_input
+from auditor.cli.common import exit_code, standard_input
+from auditor.cli.options import audit_options, options_from
 from auditor.findings import Finding
 from auditor.reports.text import counted, fix_words, plain, skipped_words, where_words, without_commands
 

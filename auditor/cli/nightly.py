@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.cluster import open_clusters
-from auditor.cli.common import FAIL_ON, Bar, exit_code
+from auditor.cli.common import exit_code
+from auditor.cli.options import FAIL_ON
+from auditor.cli.progress import Bar
 from auditor.config import Config, ConfigError, find_config, load_config
 from auditor.nightly_config import ClusterConfig, PrometheusConfig
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from auditor.cli.common import audit_options, exit_code, parse_outputs, report_options, run_audit
+from auditor.cli.common import exit_code, parse_outputs, run_audit
+from auditor.cli.options import audit_options, report_options
 from auditor.cli.outputs import needs_records, needs_replacements, write_reports
 from auditor.reports import FORMATS
 

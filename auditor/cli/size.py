@@ -8,15 +8,8 @@ from typing import Any
 
 import click
 
-from auditor.cli.common import (
-    Output,
-    exit_code,
-    options_from,
-    parse_outputs,
-    paths_and_options,
-    standard_input,
-    write_output,
-)
+from auditor.cli.common import Output, exit_code, parse_outputs, standard_input, write_output
+from auditor.cli.options import options_from, paths_and_options
 from auditor.findings import Skipped
 from auditor.kube.humane import format_bytes, percent_text
 from auditor.reports.csv import Cell, write_rows

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from auditor.cli.common import Output, days_of, exit_code, write_output
+from auditor.cli.common import Output, exit_code, write_output
+from auditor.cli.options import days_of
 from auditor.cli.usage_import import cgroup, import_
 from auditor.cli.usage_pull import pull
 from auditor.reports.text import plain

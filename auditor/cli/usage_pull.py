@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.common import KEEP, LateBar, exit_code, keep_days
+from auditor.cli.common import KEEP, exit_code, keep_days
+from auditor.cli.progress import LateBar
 from auditor.reports.text import plain
 
 if TYPE_CHECKING:
