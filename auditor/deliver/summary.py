@@ -70,8 +70,10 @@ def render(night: Night) -> str:
     lines = [_title(night), judged(report), *_changes(night)]
     if night.audit.interrupted:
         lines.append("interrupted: nothing was stored or delivered")
-    is_first = night.comparison is None or night.comparison.previous is None
-    lines += _section("Findings" if is_first else "New", map(_finding, night.told_findings))
+    if night.run is not None or night.audit.interrupted:
+        # Where nothing could be stored, the whole report follows.
+        is_first = night.comparison is None or night.comparison.previous is None
+        lines += _section("Findings" if is_first else "New", map(_finding, night.told_findings))
     if night.comparison is not None:
         title = "Fixed" if night.comparison.certain else "Fixed, or not seen in this run"
         lines += _section(title, map(_earlier, night.comparison.fixed))

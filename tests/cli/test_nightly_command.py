@@ -92,6 +92,7 @@ def test_a_night_without_a_store_prints_the_whole_report(night):
     assert done.returncode == 1
     assert re.search(r"^web\.yaml:15:\d+: critical: container app: ", done.stdout, re.MULTILINE)
     assert "What to do:" in done.stdout
+    assert done.stdout.count("critical: ") == 1
 
 
 def test_old_nights_are_removed(night, tmp_path):

@@ -135,7 +135,7 @@ def test_an_interrupted_run_stores_and_delivers_nothing(tmp_path):
 def test_the_summary_is_bounded_and_holds_no_character_that_moves_a_terminal(tmp_path):
     nasty = msgspec.structs.replace(WEB, name="::error::\x1b[31m\u202e")
     many = [finding(number, workload=nasty, cluster="prod") for number in range(300)]
-    text = render(run_night(work(tmp_path, *many)))
+    text = render(run_night(work(tmp_path, *many, place=open_place("audits", tmp_path))))
     assert "  and 250 more\n" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
