@@ -25,6 +25,7 @@ from auditor.rules import Rules, rules_of, sizing_profile
 from auditor.sizing_inputs import sizing_inputs
 from auditor.sources.cluster.entries import Entries
 from auditor.sources.cluster.groups import ClusterObjects
+from auditor.sources.cluster.interrupt import interruptible
 from auditor.sources.cluster.snapshot import load
 from auditor.sources.model import Discovery
 from auditor.workers import Progress, Work, judge_files, silent
@@ -60,7 +61,7 @@ class Audit:
     fail_on: str | None
     """The config's threshold; None when it has none."""
     interrupted: bool = False
-    """Whether Ctrl-C ended the reading of a cluster; the report then holds what had been read."""
+    """Whether Ctrl-C ended the reading of clusters; the report then holds what had been read."""
 
     def failed(self, fail_on: str) -> bool:
         """Return whether a finding that is neither waived nor known is at or above a severity; False for `never`."""
@@ -105,18 +106,22 @@ def run(
 ) -> Audit:
     """Audit manifests and clusters as the options say.
 
-    `progress` is called with the number of files, or of a cluster's pods, that were just finished.
+    `progress` is called with the number of files, or of a cluster's pods, that were just finished. Ctrl-C ends the
+    reading of clusters, all of them, and what was read is judged; a second one is raised.
     """
     config, folder = config_of(options)
     rules = rules_of(options, config, folder)
     snapshots, others = apart(paths)
-    streams = (*map(load, snapshots), *clusters)
+    saved = [load(path) for path in snapshots]
     found = found_in(others, options, (config, folder), stdin)
     parts = []
-    if found.files or not streams:
+    if found.files or not (saved or clusters):
         work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
         parts.append(Part(work, rules))
-    parts += [judge_entries(entries, options, (config, folder), progress or silent) for entries in streams]
+    where = (config, folder)
+    parts += [judge_entries(entries, options, where, progress or silent) for entries in saved]
+    with interruptible(clusters) as (stop, live):
+        parts += [judge_entries(entries, options, where, progress or silent) for entries in live]
     besides = Besides(
         skipped=(*found.skipped, *(item for part in parts for item in (*part.rules.skipped, *part.work.skipped))),
         notes=(*found.notes, *dict.fromkeys(note for part in parts for note in (*part.rules.notes, *part.work.notes))),
@@ -130,7 +135,7 @@ def run(
 
         report = with_replacements(report, found, rules, options.jobs or usable_cores())
     records = tuple(record for part in judged for record in part.records)
-    return Audit(report, records, config.fail_on, interrupted=any(part.interrupted for part in parts))
+    return Audit(report, records, config.fail_on, interrupted=stop.asked)
 
 
 def inputs_of(paths: Sequence[str], options: Options, *, stdin: bytes | None = None) -> tuple[Discovery, Rules]:
@@ -148,7 +153,6 @@ class Part:
 
     work: Work
     rules: Rules
-    interrupted: bool = False
 
 
 def judge_entries(entries: Entries, options: Options, where: tuple[Config, Path], progress: Progress) -> Part:
@@ -158,4 +162,4 @@ def judge_entries(entries: Entries, options: Options, where: tuple[Config, Path]
     around = objects.surroundings()
     rules = rules_of(options, config, folder, objects.header)
     work = judge_cluster(objects, around, rules.task, options.jobs or usable_cores(), progress)
-    return Part(work, rules, objects.interrupted)
+    return Part(work, rules)

@@ -10,13 +10,14 @@ from dataclasses import replace
 
 import msgspec
 
+from auditor.contexts import on_node
 from auditor.engine import Judge
 from auditor.facts.context import ANY_NAMESPACE, Context
 from auditor.findings import Skipped
 from auditor.plan import Judged
 from auditor.sources.cluster.groups import ClusterObjects
 from auditor.sources.model import Object
-from auditor.workers import Progress, Task, Work, apart, end_now, in_worker, new_pool, on_node
+from auditor.workers import Progress, Task, Work, apart, end_now, in_worker, new_pool
 
 _WAITING = 4
 """So many batches wait for each process."""
@@ -25,8 +26,7 @@ _WAITING = 4
 def judge_cluster(objects: ClusterObjects, around: list[Object], task: Task, jobs: int, progress: Progress) -> Work:
     """Judge a cluster whose surroundings have been read; `objects` then knows what was missing.
 
-    `progress` is called with the number of pods just read. Raises ConfigError for a node that is not there. Ctrl-C ends
-    the reading; what was read is judged. A second one is raised.
+    `progress` is called with the number of pods just read. Raises ConfigError for a node that is not there.
     """
     context, unusable = _context(objects, around, task)
     task = replace(task, contexts=(context,))
@@ -80,17 +80,9 @@ def _collect(waiting: dict[Future[bytes], int], done: dict[int, Judged]) -> None
 
 
 def _read(objects: ClusterObjects, progress: Progress) -> Iterator[list[Object]]:
-    """Yield the batches; after Ctrl-C those that have been read until then."""
+    """Yield the batches, and tell of the pods in them."""
     told = 0
-    batches = objects.batches()
-    while True:
-        try:
-            batch = next(batches, None)
-        except KeyboardInterrupt:
-            batches = objects.interrupt()
-            continue
-        if batch is None:
-            return
+    for batch in objects.batches():
         progress(objects.pods_total - told)
         told = objects.pods_total
         yield batch

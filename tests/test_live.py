@@ -1,5 +1,7 @@
 """A whole cluster judged: live facts, places without a file, sums over what really runs, what is missing."""
 
+import signal
+
 import msgspec
 import pytest
 
@@ -259,6 +261,32 @@ def test_ctrl_c_between_pages_judges_what_was_read():
     assert audit.interrupted
     assert len(findings(audit, "memory-limit-missing")) == 1
     assert [item.cluster for item in audit.report.skipped] == ["prod"]
+
+
+def test_ctrl_c_while_workers_are_waited_for_loses_nothing_and_ends_every_cluster():
+    def press(_pods):
+        if not pressed:
+            pressed.append(signal.raise_signal(signal.SIGINT))
+
+    pressed = []
+    first = entries(*(pod("web", namespace=name, spec=UNLIMITED) for name in "abc"))
+    second = entries(pod("web", spec=UNLIMITED), cluster="test")
+    before = signal.getsignal(signal.SIGINT)
+    audit = run((), Options(jobs=1), clusters=[first, second], progress=press)
+    assert audit.interrupted
+    # The first pod of b was read to know that a is complete.
+    assert [item.workload.namespace for item in findings(audit, "memory-limit-missing")] == ["a", "b"]
+    assert {item.cluster for item in audit.report.skipped} == {"prod", "test"}
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_ends_the_run():
+    def press_twice(_pods):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run((), Options(jobs=1), clusters=[entries(pod("web", spec=UNLIMITED))], progress=press_twice)
 
 
 def test_a_waiver_on_the_object_covers_its_live_finding():

@@ -121,11 +121,6 @@ class ClusterObjects:
         if not self.interrupted:
             yield from _together(self._without_pods())
 
-    def interrupt(self) -> Iterator[list[Object]]:
-        """Stop reading, and yield the workloads that were read until then."""
-        self._besides(End(interrupted=True))
-        yield from self._flush()
-
     def _items(self) -> Iterator[dict[str, Any]]:
         """Yield the objects that can be read; what else is among the entries is kept."""
         if self._first is not None:
