@@ -14,18 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import msgspec
 
-from auditor.config import ConfigError
+from auditor.contexts import alone, on_node, on_top_of, unnamed
 from auditor.engine import Judge
-from auditor.facts.context import Context, is_context, known_elsewhere, without_namespace
+from auditor.facts.context import Context, is_context
 from auditor.findings import Skipped
 from auditor.plan import Judged, Plan
-from auditor.sources.comments import object_lines, own_comments
+from auditor.sources.comments import object_lines
 from auditor.sources.model import InputFile, Object
-from auditor.sources.places import with_kept_places
 from auditor.sources.read import ReadOptions, file_bytes, may_hold_context, read_file
 from auditor.usage.join import History
 
@@ -133,28 +131,8 @@ def _context_batch(files: Sequence[InputFile]) -> bytes:
         objects = read_file(replace(file, content=content), task.read).objects
         lines = object_lines(objects)
         variant = file.rendered.variant if file.rendered else ""
-        found.extend((file.root, variant, _alone(obj, lines)) for obj in objects if is_context(obj))
+        found.extend((file.root, variant, alone(obj, lines)) for obj in objects if is_context(obj))
     return pickle.dumps(found)
-
-
-def _alone(obj: Object, lines: Sequence[int]) -> Object:
-    """Return a context object without its text, with the places and comments that it needs by itself."""
-    obj = replace(obj, data=_needed(obj))
-    keys = tuple(obj.data) if obj.kind in _FLAT else _PLACED.get(obj.kind, ("spec",))
-    return replace(with_kept_places(obj, keys), comments=own_comments(obj, lines))
-
-
-_FLAT = frozenset(("KubeletConfiguration", "PriorityClass", "RuntimeClass"))
-_PLACED = {"ConfigMap": (), "Namespace": (), "Node": ("status",)}
-_NODE_STATUS = ("capacity", "allocatable", "nodeInfo")
-
-
-def _needed(obj: Object) -> dict[str, Any]:
-    """Return the data of a Node without what makes its status large: images, conditions, volumes."""
-    status = obj.data.get("status")
-    if obj.kind != "Node" or not isinstance(status, dict):
-        return obj.data
-    return obj.data | {"status": {key: status[key] for key in _NODE_STATUS if key in status}}
 
 
 def _batches(files: Sequence[InputFile]) -> list[tuple[InputFile, ...]]:
@@ -236,41 +214,14 @@ def with_contexts(files: Sequence[InputFile], task: Task, jobs: int) -> tuple[Ta
         for root, variant, obj in [] if crashed else pickle.loads(part):  # noqa: S301 - written by our own worker
             (more.setdefault((root, variant), []) if variant else objects[root]).append(obj)
     built = [Context.build(some, task.plan.target.minor) for some in objects]
-    built += [_on_top_of(objects[root], own, task.plan.target.minor) for (root, _), own in more.items()]
+    built += [on_top_of(objects[root], own, task.plan.target.minor) for (root, _), own in more.items()]
     contexts = [replace(context, complete=task.complete, history=task.history) for context, _ in built]
     if task.node is not None:
         contexts = on_node(contexts, task.node)
-    lost = sum(without_namespace(some) for some in (*objects, *more.values()))
-    verb = (
-        "object of the context names no namespace and joins"
-        if lost == 1
-        else "objects of the context name no namespace and join"
-    )
-    notes = [f"{lost} {verb} no workload: give --namespace"] if lost else []
+    notes = unnamed([obj for some in (*objects, *more.values()) for obj in some])
     told = list(dict.fromkeys(item for _, skipped in built for item in skipped))
     variants = dict(zip(more, contexts[roots:], strict=True))
     return replace(task, contexts=tuple(contexts[:roots]), variants=variants), told, notes
-
-
-def _on_top_of(shared: Sequence[Object], own: Sequence[Object], minor: int) -> tuple[Context, tuple[Skipped, ...]]:
-    """Return the context of a rendering in that of its PATH argument; what it has itself hides the same of that."""
-    mine = {(obj.kind, obj.namespace, obj.name) for obj in own}
-    inherited = [obj for obj in shared if (obj.kind, obj.namespace, obj.name) not in mine]
-    context, skipped = Context.build([*inherited, *own], minor)
-    return replace(context, inherited=frozenset(map(known_elsewhere, inherited))), skipped
-
-
-def on_node(contexts: Sequence[Context], name: str) -> list[Context]:
-    """Return the contexts reduced to a node where they have it. Raises ConfigError when none has."""
-    if not any(held.value.name == name for context in contexts for held in context.nodes):
-        known = ", ".join(held.value.name for context in contexts for held in context.nodes)
-        lost = any(("Node", "") in context.unread for context in contexts)
-        raise ConfigError(
-            f"--node {name}: no such Node in the input; "
-            + (f"nodes are {known}" if known else "it has none")
-            + ("; some cannot be read, which a scan tells" if lost else "")
-        )
-    return [context.on_node(name) for context in contexts]
 
 
 _Work = Callable[[Sequence[InputFile]], bytes]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from auditor.assembly import assemble
 from auditor.config import Config, Selection
+from auditor.contexts import alone
 from auditor.engine import Judge
 from auditor.expressions.cel import Compiled
 from auditor.facts import on_nodes
@@ -35,7 +36,7 @@ from auditor.reports.facts import render_json, render_table
 from auditor.sources.comments import object_lines
 from auditor.sources.model import InputFile
 from auditor.sources.read import ReadOptions, read_bytes
-from auditor.workers import Task, _alone, judge_file
+from auditor.workers import Task, judge_file
 
 MANIFESTS = Path(__file__).parent / "hostile_manifests.yaml"
 
@@ -66,8 +67,8 @@ def run(content: bytes, *, complete: bool = False, node: str | None = None, vers
     """Audit one file as the workers do, and write every report of it."""
     by = judge(version)
     objects = read_bytes(content, "a.yaml").objects
-    alone = pickle.loads(pickle.dumps([_alone(obj, object_lines(objects)) for obj in objects if is_context(obj)]))  # noqa: S301
-    context, unusable = Context.build(alone, by._plan.target.minor)
+    read = pickle.loads(pickle.dumps([alone(obj, object_lines(objects)) for obj in objects if is_context(obj)]))  # noqa: S301
+    context, unusable = Context.build(read, by._plan.target.minor)
     context = replace(context, complete=complete)
     if node is not None:
         context = context.on_node(node)

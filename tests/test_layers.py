@@ -20,6 +20,7 @@ LAYERS = (
     ("policy",),
     (
         "config",
+        "contexts",
         "options",
         "rendering",
         "nightly_config",

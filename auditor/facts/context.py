@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, Generic, TypeVar
 
+from auditor.facts.beside import Beside, bounds_beside, scalers_beside
 from auditor.findings import Skipped
 from auditor.kube.autoscalers import (
     HorizontalAutoscaler,
@@ -87,6 +88,8 @@ class Context:
     """What autoscalers act on."""
     scalers: Mapping[Workload, HorizontalAutoscaler] = field(default_factory=dict)
     """Target to the horizontal autoscaler that scales it."""
+    beside: Mapping[Beside, HorizontalAutoscaler] = field(default_factory=dict)
+    """The same for targets without a namespace."""
     nodes: tuple[Held[Node], ...] = ()
     kubelets: tuple[Held[KubeletConfig], ...] = ()
     groups: tuple[NodeGroup, ...] = ()
@@ -112,7 +115,8 @@ class Context:
 
         `missing` are kinds that could not be read at all, each with a namespace, empty for none, or `ANY_NAMESPACE`.
         """
-        unique, contradicting = _unique(objects)
+        every = tuple(objects)
+        unique, contradicting = _unique(every)
         skipped = [item for item, _ in contradicting]
         unread = {*missing, *((obj.kind, obj.namespace or "") for _, obj in contradicting)}
         read: dict[str, list[Held[Any]]] = {}
@@ -125,7 +129,14 @@ class Context:
                 read.setdefault(obj.kind, []).append(Held(obj, value))
             if isinstance(value, Node):
                 skipped.extend(_skipped(obj, fault) for fault in value.faults)
-        return replace(_assembled(read, minor), unread=Unread(unread)), tuple(skipped)
+        context = replace(_assembled(read, minor), unread=Unread(unread), beside=scalers_beside(every))
+        return context, tuple(skipped)
+
+    def scaler_of(self, obj: Object) -> HorizontalAutoscaler | None:
+        """Return the horizontal autoscaler that scales a workload, None when there is none."""
+        if obj.namespace is None:
+            return self.beside.get((obj.identity_folder, obj.kind, obj.name)) if self.beside else None
+        return self.scalers.get((obj.namespace, obj.kind, obj.name)) if self.scalers else None
 
     def knows_all_of(self, namespace: str | None) -> bool:
         """Return whether what is missing in a namespace of the input is missing in the cluster too."""
@@ -265,7 +276,8 @@ def _unique(objects: Iterable[Object]) -> tuple[list[Object], list[tuple[Skipped
 
 def without_namespace(objects: Iterable[Object]) -> int:
     """Return how many context objects join nothing because they name no namespace."""
-    return sum(1 for obj in objects if _kind(obj) in _READERS and obj.kind != "ConfigMap" and _identity(obj) is None)
+    held = (obj for obj in objects if _kind(obj) in _READERS and obj.kind != "ConfigMap" and not bounds_beside(obj))
+    return sum(1 for obj in held if _identity(obj) is None)
 
 
 def _skipped(obj: Object, fault: Fault) -> Skipped:

@@ -243,7 +243,7 @@ _OWN_GROUPS = frozenset(("", "apps", "extensions", "batch"))
 def workload_facts(obj: Object, spec: dict[str, Any], context: Context, seen: Observed | None) -> WorkloadFacts:
     """Return the facts of the object that owns the pods; `seen` is what was observed of them."""
     key: Workload = (obj.namespace, obj.kind, obj.name)
-    scaler = context.scalers.get(key) if context.scalers else None
+    scaler = context.scaler_of(obj)
     return WorkloadFacts(
         api_version=obj.api_version,
         kind=obj.kind,

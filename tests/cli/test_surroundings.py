@@ -144,9 +144,11 @@ def test_what_is_missing_is_a_finding_only_when_the_input_is_the_whole_cluster(s
 
 def test_a_context_object_without_a_namespace_joins_nothing_and_that_is_told(scan):
     text = SCALER.replace("  namespace: shop\n", "")
-    report = scan({"web.yaml": WEB, "scaler.yaml": text})
+    report = scan({"web.yaml": WEB, "scaler.yaml": text, "limits.yaml": "apiVersion: v1\nkind: LimitRange\n"})
     assert report["findings"] == []
     assert "1 object of the context names no namespace and joins no workload: give --namespace" in report["notes"]
+    beside = "1 autoscaler names no namespace: it bounds what lies beside it and names none either, and is not judged"
+    assert f"{beside}: give --namespace" in report["notes"]
     assert len(scan({"web.yaml": WEB, "scaler.yaml": text}, "--namespace", "shop")["findings"]) == 1
 
 

@@ -152,3 +152,27 @@ def test_an_overlay_is_built_on_both_sides(programs, repo):
     assert not diff.skipped
     assert (diff.memory.before.pods, diff.memory.after.pods) == (3, 7)
     assert diff.memory.delta.request_bytes == 4 * 128 * MIB
+
+
+SCALED = """\
+{{- if .Values.scaled }}
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: {{ .Release.Name }}}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ .Release.Name }}}
+  minReplicas: 4
+  maxReplicas: 10
+{{- end }}
+"""
+
+
+def test_an_autoscaler_that_values_switch_on_bounds_the_pods_of_a_chart_without_a_namespace(chart, programs):
+    chart.put("charts/shop/templates/web.yaml", TEMPLATE.replace(", namespace: shop", ""))
+    chart.put("charts/shop/templates/hpa.yaml", SCALED)
+    chart.commit()
+    chart.put("charts/shop/values.yaml", VALUES + "scaled: true\n")
+    diff = chart.compare(options=programs)
+    assert diff.memory.delta.pods == 2
+    assert diff.memory.delta.request_bytes == 2 * 128 * MIB
+    assert diff.memory.delta.request_max_bytes == 8 * 128 * MIB

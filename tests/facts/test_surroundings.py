@@ -1,5 +1,7 @@
 """Facts about what stands around the pods: numbers from Kubernetes' rules."""
 
+from dataclasses import replace
+
 from auditor.facts.build import build_record
 from auditor.facts.context import Context
 from auditor.facts.members import member_of
@@ -104,6 +106,28 @@ def test_a_quota_counts_the_pods_that_an_autoscalers_lower_bound_makes():
     # podautoscaler/horizontal.go, reconcileAutoscaler: fewer replicas than minReplicas are raised to it.
     (found,) = facts("quota", deployment(replicas=1), scaler(most=10, minReplicas=4), quota(requests_memory="3Gi"))
     assert (found.used_bytes, found.used_max_bytes) == (4 * GIB, 10 * GIB)
+
+
+def unnamed(data, folder="app"):
+    """Return an object that names no namespace, in a folder."""
+    metadata = {key: value for key, value in data["metadata"].items() if key != "namespace"}
+    return replace(make_object(data | {"metadata": metadata}), identity_folder=folder)
+
+
+def bounds(*autoscalers):
+    context, _ = Context.build(autoscalers)
+    facts = build_record(unnamed(deployment()), context, Target()).workload
+    return facts.min_replicas, facts.max_replicas
+
+
+def test_an_autoscaler_without_a_namespace_bounds_what_lies_beside_it_without_one():
+    # `helm template` and `kubectl apply -n` put what names no namespace into one.
+    assert bounds(unnamed(scaler(minReplicas=3))) == (3, 10)
+    assert bounds(unnamed(scaler(), "other")) == (None, None)
+    assert bounds(make_object(scaler())) == (None, None)
+    assert bounds(unnamed(scaler()), unnamed(scaler(most=20))) == (None, None)
+    named, _ = Context.build([unnamed(scaler(), "")])
+    assert build_record(make_object(deployment()), named, Target()).workload.max_replicas is None
 
 
 def test_the_threshold_of_an_autoscaler_is_its_share_of_the_sum_of_requests():
