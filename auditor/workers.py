@@ -281,5 +281,8 @@ def new_pool(workers: int, task: Task) -> ProcessPoolExecutor:
 
 def end_now(pool: ProcessPoolExecutor) -> None:
     """End the processes of a pool: Ctrl-C must not wait for a batch."""
-    for process in list((pool._processes or {}).values()):  # noqa: SLF001 - there is no public way
+    # There is no public way.
+    for process in list((pool._processes or {}).values()):  # noqa: SLF001
         process.terminate()
+    # A process that ends in the middle of a result leaves its reader waiting for the rest, as long as this end is open.
+    pool._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
