@@ -98,6 +98,37 @@ def test_who_wrote_an_amount_is_read_from_the_template():
     assert (side.written_limit_bytes, side.limit_bytes, side.limit_from) == (None, 900 * MI, "admission")
 
 
+LATER = {
+    "apiVersion": "v1",
+    "kind": "LimitRange",
+    "metadata": {"name": "limits", "namespace": "shop"},
+    "spec": {"limits": [{"type": "Container", "default": {"memory": "512Mi"}, "max": {"memory": "128Mi"}}]},
+}
+
+
+def test_a_limit_range_that_is_younger_than_a_pod_gives_it_nothing():
+    audit = judge(LATER, pod("web", spec=UNLIMITED))
+    (record,) = audit.records
+    assert (record.containers[0].limit_bytes, record.pod.memory_max_bytes) == (None, None)
+    assert len(findings(audit, "memory-limit-missing")) == 1
+    # It runs: nothing refused it.
+    assert findings(audit, "limitrange-rejects-pod") == []
+
+
+def test_what_admission_says_today_is_said_of_the_next_pod_of_the_template():
+    owner, rs = owner_and_set(spec=UNLIMITED)
+    audit = judge(LATER, owner, rs, pod("web-1", owner=rs, spec=UNLIMITED))
+    assert audit.records[0].containers[0].limit_bytes is None
+    assert [item.workload.kind for item in findings(audit, "limitrange-rejects-pod")] == ["Deployment"]
+
+
+def test_limit_ranges_that_cannot_be_read_leave_pods_that_run_to_be_judged():
+    forbidden = Missing("list limitranges", "forbidden: grant list on limitranges", "LimitRange")
+    idle = deployment("idle", replicas=0, spec=UNLIMITED)
+    audit = judge(forbidden, idle, pod("web", spec=UNLIMITED))
+    assert [item.workload.name for item in findings(audit, "memory-limit-missing")] == ["web"]
+
+
 def test_a_resize_in_place_tells_spec_allocated_and_actuated_apart():
     owner, rs = owner_and_set()
     status = {

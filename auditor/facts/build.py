@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
+from auditor.facts.admitted import admitted
 from auditor.facts.containers import PodView, Seen, container_facts, is_sidecar, memory_max
 from auditor.facts.context import Context
 from auditor.facts.injected import injected
-from auditor.facts.live import as_written, injected_by, observed_of, pods_total, runs, status_of
+from auditor.facts.live import injected_by, observed_of, pods_total, status_of
 from auditor.facts.model import AdmissionFacts, ContainerFacts, PodFacts, VolumeFacts
 from auditor.facts.on_nodes import NOWHERE, PodOnNode, indistinguishable, on_nodes, possible_nodes, swappable_on
 from auditor.facts.options import FactOptions
@@ -16,13 +17,13 @@ from auditor.facts.pods import PodAround, PodSums, count_fault, pod_facts, pod_s
 from auditor.facts.quantities import quantity_facts, units_mixed
 from auditor.facts.record import HeldQuantity, OnNodes, Problem, Record, Subject, agreed
 from auditor.facts.volumes import Surroundings, Volume, Writer, read_volumes, volume_facts, writable_mounts
-from auditor.kube.admission import Pod, Rules, admit, rules_of
+from auditor.kube.admission import Pod, Rules, rules_of
 from auditor.kube.nodes import NodeGroup
 from auditor.kube.objects import Container, kind_word
 from auditor.kube.observed import Observed
 from auditor.kube.oom import OomPod, oom_pod
 from auditor.kube.paths import Path
-from auditor.kube.priority import default_class, is_critical, is_node_critical, pod_priority
+from auditor.kube.priority import is_critical, is_node_critical, pod_priority
 from auditor.kube.quantity import Quantity, parse
 from auditor.kube.resize import PodStatus, in_force, level_in_force
 from auditor.kube.resources import counted, pod_limit, pod_request
@@ -99,9 +100,7 @@ def build_record(obj: Object, context: Context, target: Target, options: FactOpt
 def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
     pod_path, context = obj.pod_path or (), by.context
     spec = _pod_spec(obj.data, pod_path, problems)
-    pod = _admit(spec, obj.namespace, by)
-    if runs(obj) and obj.live is not None and obj.live.template is not None:
-        pod = as_written(pod, _admit(obj.live.template, obj.namespace, by))
+    pod = admitted(obj, spec, context, by.rules)
     problems.extend(Problem((*pod_path, *fault.path), fault.reason) for fault in pod.faults)
     count = count_fault(obj)
     if count is not None:
@@ -119,22 +118,6 @@ def _admitted(obj: Object, by: _Judged, problems: list[Problem]) -> _Admitted:
         read_volumes(spec.get("volumes"), pod_path, problems),
         pod_priority(spec, context.priorities),
         observed_of(obj),
-    )
-
-
-def _admit(spec: dict[str, Any], space: str | None, by: _Judged) -> Pod:
-    context = by.context
-    ranges = context.limit_ranges.get(space, ()) if space is not None and context.limit_ranges else ()
-    quotas = context.quotas.get(space, ()) if space is not None and context.quotas else ()
-    default = default_class(context.priorities) if context.priorities else None
-    return admit(
-        spec,
-        by.rules,
-        [held.value for held in ranges],
-        context.overheads,
-        [held.value for held in quotas],
-        default_class=default.name if default else "",
-        defaults_known=space is None or ("LimitRange", space) not in context.unread,
     )
 
 
