@@ -88,7 +88,7 @@ def _with_fixes(report: Report, matched: Matched, head: Result, by: Judgement, o
 
 def _compared(findings: Sequence[Finding], matched: Matched, lines: ChangedLines) -> tuple[Compared, ...]:
     return tuple(
-        Compared(finding, status, was, lines.touch(finding))
+        Compared(finding, status, was, lines.touch(finding), lines.show(finding))
         for finding, (status, was) in zip(findings, matched.statuses, strict=True)
     )
 

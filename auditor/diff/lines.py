@@ -15,6 +15,8 @@ from auditor.sources.git import Changes, changed_lines
 
 _EVERY = Changes(((1, 1 << 62),))
 _NOTHING = Changes()
+_AROUND = 3
+"""So many lines around a change are shown with it, by `git diff` and by GitHub."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,15 @@ class ChangedLines:
         last, indent = self._last_line(place), place.column - 1
         gone = any(place.line <= above <= last and removed > indent for above, removed in changes.removed)
         return gone or _meets(changes, place.line, last)
+
+    def show(self, finding: Finding) -> bool:
+        """Return whether a patch shows a finding's line: a request that grows may spoil the limit below it."""
+        place = finding.place
+        changes = self.changes.get(place.file) if place is not None else None
+        if place is None or changes is None:
+            return False
+        first, last = place.line - _AROUND, place.line + _AROUND
+        return _meets(changes, first, last) or any(first <= above <= last for above, _ in changes.removed)
 
     def _is_missing(self, finding: Finding, place: Place) -> bool:
         """Return whether a finding is about a key that is not there: its place is then that of a key above it."""

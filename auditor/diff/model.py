@@ -142,6 +142,8 @@ class Compared(msgspec.Struct, frozen=True):
     """The lower severity that it had in BASE; None where it was not there or not lower."""
     on_changed_line: bool | None
     """Whether its place is on a line that the change wrote; None without lines."""
+    in_view: bool = False
+    """Whether its place is on a line that the change wrote or one of the three around that a patch shows."""
 
 
 class AskedWaiver(msgspec.Struct, frozen=True):

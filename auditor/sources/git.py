@@ -24,6 +24,7 @@ _GIT = (
     "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "core.hooksPath=/dev/null",
 )
 # fmt: on
+_FROM_ANOTHER = re.compile(r"[~^:]|@\{")
 _OBJECT = re.compile(r"[0-9a-fA-F]{7,64}")
 
 
@@ -84,6 +85,9 @@ class Repository:
         """Return the error that tells that a revision is not there, and in a shallow clone what to fetch."""
         if not self.shallow:
             return SourceError(f"{name}: neither a git revision nor a path")
+        if _FROM_ANOTHER.search(name):
+            advice = "it is told from another commit: git fetch --unshallow"
+            return SourceError(f"{name}: not in this shallow clone; {advice} (in GitHub Actions: fetch-depth: 0)")
         fetched = name if _OBJECT.fullmatch(name) else name.removeprefix("refs/remotes/").removeprefix("origin/")
         return SourceError(
             f"{name}: not in this shallow clone; fetch it: git fetch --depth=1 origin {fetched}"

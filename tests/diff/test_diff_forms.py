@@ -129,6 +129,21 @@ def test_annotations_are_on_changed_lines_only(repo, mixed):
     assert "old.yaml" not in everything
 
 
+@pytest.mark.parametrize(("between", "shown"), [(0, True), (2, True), (3, False)])
+def test_a_finding_beside_the_line_that_made_it_is_annotated(repo, between, shown):
+    # The request shrinks and the limit, which is where the finding stands, is some lines below.
+    gap = "".join(f"          # {number}\n" for number in range(between))
+    text = deployment(request="512Mi", limit="512Mi").replace("          limits:", f"{gap}          limits:")
+    repo.put("a.yaml", text)
+    repo.commit()
+    repo.put("a.yaml", text.replace("requests: {cpu: 100m, memory: 512Mi}", "requests: {cpu: 100m, memory: 128Mi}"))
+    diff = repo.compare()
+    assert [(item.finding.policy, item.on_changed_line) for item in diff.findings] == [
+        ("memory-limit-to-request-ratio-high", False)
+    ]
+    assert ("::warning file=a.yaml" in render(diff, "github")) == shown
+
+
 def test_markdown_tells_everything_and_holds_to_its_bound(mixed):
     whole = render(mixed, "markdown")
     for title in (

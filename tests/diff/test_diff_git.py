@@ -195,6 +195,10 @@ def test_a_shallow_clone_without_the_base_says_what_to_fetch(repo, run, tmp_path
         assert result.returncode == 2
         assert word in result.stderr
         assert "fetch-depth: 0" in result.stderr
+    relative = run("HEAD~1", cwd=tmp_path / "shallow")
+    assert relative.returncode == 2
+    assert "git fetch --unshallow" in relative.stderr
+    assert "origin HEAD~1" not in relative.stderr
     repo.folder = tmp_path / "shallow"
     repo.git("fetch", "-q", "--depth=1", "origin", base)
     assert run(base, cwd=tmp_path / "shallow").returncode == 1
