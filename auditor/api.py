@@ -21,6 +21,7 @@ from auditor.findings import Report, Skipped, severity_rank
 from auditor.live import judge_cluster
 from auditor.options import Options, apart, config_of, found_in, reading_of, rendering, template_paths, usable_cores
 from auditor.plan import Besides
+from auditor.records import Records
 from auditor.rules import Rules, rules_of, sizing_profile
 from auditor.sizing_inputs import sizing_inputs
 from auditor.sources.cluster.entries import Entries
@@ -56,7 +57,7 @@ class Audit:
     """The result of an audit."""
 
     report: Report
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     """The facts, in input order, when `keep_records` was asked for."""
     fail_on: str | None
     """The config's threshold; None when it has none."""
@@ -134,7 +135,7 @@ def run(
         from auditor.fixes.judging import with_replacements
 
         report = with_replacements(report, found, rules, options.jobs or usable_cores())
-    records = tuple(record for part in judged for record in part.records)
+    records = Records([part.records or part.packed for part in judged])
     return Audit(report, records, config.fail_on, interrupted=stop.asked)
 
 

@@ -15,6 +15,7 @@ from auditor.engine import Judge
 from auditor.facts.context import ANY_NAMESPACE, Context
 from auditor.findings import Skipped
 from auditor.plan import Judged
+from auditor.records import pack
 from auditor.sources.cluster.groups import ClusterObjects
 from auditor.sources.model import Object
 from auditor.workers import Progress, Task, Work, apart, end_now, in_worker, new_pool
@@ -91,4 +92,5 @@ def _read(objects: ClusterObjects, progress: Progress) -> Iterator[list[Object]]
 def _judge_objects(batch: list[Object]) -> bytes:
     """Judge some objects of the cluster, in a worker."""
     task, judge = in_worker()
-    return msgspec.msgpack.encode(judge.judge_objects(batch, task.contexts[0], keep_records=task.keep_records))
+    judged = judge.judge_objects(batch, task.contexts[0], keep_records=task.keep_records)
+    return msgspec.msgpack.encode(msgspec.structs.replace(judged, records=(), packed=pack(judged.records)))

@@ -10,6 +10,7 @@ from auditor.facts.options import FactOptions
 from auditor.facts.record import Record
 from auditor.findings import Finding, Skipped
 from auditor.kube.versions import Target
+from auditor.records import NOTHING_PACKED, Packed
 from auditor.sizing.model import Profile
 from auditor.waivers import Waiver
 
@@ -38,6 +39,8 @@ class Judged(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     records: tuple[Record, ...] = ()
     """Only when asked for."""
+    packed: Packed = NOTHING_PACKED
+    """The same of a cluster, in their place."""
     members: tuple[Member, ...] = ()
     """What the workloads add to sums; only when something in their cluster needs it, or with the records."""
     joined: tuple[tuple[str, str, str], ...] = ()

@@ -28,6 +28,7 @@ LAYERS = (
         "waivers",
         "baseline",
         "yielding",
+        "records",
         "plan",
         "file_waivers",
         "engine",
