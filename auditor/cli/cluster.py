@@ -1,5 +1,6 @@
 """`auditor cluster`: audits what runs in live clusters."""
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from auditor.sources.cluster.entries import Entries
 
 _INTERRUPTED = 130
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""A DNS label, as Kubernetes takes it."""
 
 
 @click.command()
@@ -55,15 +58,15 @@ def cluster(**arguments: Any) -> int:
 def _audit(arguments: dict[str, Any], options: Any) -> Any:
     from auditor.api import run
 
-    entries = open_clusters(arguments, options)
+    entries = clusters_of(arguments, options)
     with Bar("pods read") as bar:
         return run((), options, clusters=entries, progress=bar.advance)
 
 
-def open_clusters(arguments: dict[str, Any], options: Any) -> "Sequence[Entries]":
+def clusters_of(arguments: dict[str, Any], options: Any) -> "Sequence[Entries]":
     """Return the entries of each cluster that is asked for, all connected."""
     from auditor.api import template_paths
-    from auditor.sources.cluster.open import open_cluster
+    from auditor.sources.cluster.open import open_cluster, open_clusters
     from auditor.sources.cluster.read import Wanted
     from auditor.sources.cluster.selector import Selector, SelectorError
     from auditor.sources.cluster.snapshot import save
@@ -72,6 +75,9 @@ def open_clusters(arguments: dict[str, Any], options: Any) -> "Sequence[Entries]
     for option in ("name", "save"):
         if arguments[option] is not None and len(contexts) > 1:
             raise click.UsageError(f"--{option}: is for one cluster; --context names {len(contexts)}")
+    for name in arguments["namespaces"]:
+        if not _NAMESPACE.fullmatch(name):
+            raise click.UsageError(f"--namespace: {name!r} is no name that a namespace can have")
     selector = arguments["selector"]
     if selector is not None:
         try:
@@ -86,8 +92,7 @@ def open_clusters(arguments: dict[str, Any], options: Any) -> "Sequence[Entries]
         config_maps=() if arguments["config_maps"] else None,
         kubelet_config=arguments["kubelet_config"],
     )
-    opened = [
-        open_cluster(wanted, context=context, kubeconfig=arguments["kubeconfig"], name=arguments["name"])
-        for context in contexts
-    ]
-    return opened if arguments["save"] is None else [save(opened[0], Path(arguments["save"]))]
+    if len(contexts) > 1:
+        return open_clusters(wanted, contexts, kubeconfig=arguments["kubeconfig"])
+    opened = open_cluster(wanted, context=contexts[0], kubeconfig=arguments["kubeconfig"], name=arguments["name"])
+    return [opened if arguments["save"] is None else save(opened, Path(arguments["save"]))]

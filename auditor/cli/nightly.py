@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.cluster import open_clusters
+from auditor.cli.cluster import clusters_of
 from auditor.cli.common import exit_code
 from auditor.cli.options import FAIL_ON
 from auditor.cli.progress import Bar
@@ -127,7 +127,7 @@ def _audit(paths: Sequence[str], options: "Options", config: Config, folder: Pat
     if paths:
         return run(paths, options, progress=bar.advance)
     return run(
-        (), options, clusters=open_clusters(_choice(config.nightly.cluster, folder), options), progress=bar.advance
+        (), options, clusters=clusters_of(_choice(config.nightly.cluster, folder), options), progress=bar.advance
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 from auditor.sources.cluster.kubeconfig import (
     SERVICE_ACCOUNT,
     ClusterError,
+    NoAnswerError,
     Settings,
     faults,
     heard,
@@ -210,7 +211,8 @@ def connect(
     """Return the connection to a context's cluster after its first answer, which tells the version.
 
     None is the current context, or the cluster that this runs in when there is no kubeconfig. Raises ClusterError, as
-    wrong use (exit code 2): no such context, no credentials, refused credentials, TLS, a server that does not answer.
+    wrong use (exit code 2): no such context, no credentials; of these NoAnswerError: refused credentials, TLS, a server
+    that does not answer.
     """
     settings = load_settings(context, kubeconfig, environ, service_account)
     connection = _made(settings, timeouts or Timeouts())
@@ -241,9 +243,9 @@ def _version(connection: Connection) -> str | None:
     try:
         answer = _first(connection)
     except UnreachableError as error:
-        raise ClusterError(f"{where}: {error}") from None
+        raise NoAnswerError(f"{where}: {error}") from None
     if answer.status == 401:
-        raise ClusterError(f"{where}: the server does not accept the credentials (HTTP 401): log in again")
+        raise NoAnswerError(f"{where}: the server does not accept the credentials (HTTP 401): log in again")
     if answer.status in (403, 429) or answer.status >= 500:
         return None
     if answer.status == 200:
@@ -253,7 +255,7 @@ def _version(connection: Connection) -> str | None:
         except (msgspec.DecodeError, KeyError, ValueError):
             pass
     said = f"HTTP {answer.status}: {connection.clean(answer.body[:200].decode(errors='replace'))}"
-    raise ClusterError(f"{where}: this is no Kubernetes API server ({said})")
+    raise NoAnswerError(f"{where}: this is no Kubernetes API server ({said})")
 
 
 def _first(connection: Connection) -> Answer:

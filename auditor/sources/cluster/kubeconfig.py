@@ -28,6 +28,10 @@ class ClusterError(Exception):
     """A cluster that cannot be connected to: wrong use (exit code 2). Its text is for people and holds no secret."""
 
 
+class NoAnswerError(ClusterError):
+    """A cluster that is known and gives no answer, or none that can be used: it is down, or refuses the credentials."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How one cluster is reached."""

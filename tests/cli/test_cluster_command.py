@@ -1,0 +1,45 @@
+"""`auditor cluster` as a user starts it, on a small server; tests/kubernetes has a real one."""
+
+import json
+import os
+
+import pytest
+
+from tests.sources.cluster.api import Api, page, write_kubeconfig
+from tests.sources.cluster.objects import container, pod
+
+UNLIMITED = {"containers": [container(resources={"requests": {"memory": "256Mi"}})]}
+
+
+@pytest.fixture
+def api():
+    with Api() as started:
+        started.replies["/api/v1/pods"] = [page("Pod", [pod("web", spec=UNLIMITED)])]
+        yield started
+
+
+@pytest.fixture
+def kubeconfig(api, tmp_path):
+    return write_kubeconfig(tmp_path / "up", api.url, context="up")
+
+
+@pytest.mark.parametrize("name", ["../nodes", "a/b", "A", "x?limit=1", ""])
+def test_what_is_no_name_of_a_namespace_is_wrong_use_and_asks_the_server_for_nothing(run, api, kubeconfig, name):
+    done = run("cluster", "--kubeconfig", kubeconfig, "--namespace", name, text=True)
+    assert done.returncode == 2
+    assert "is no name that a namespace can have" in done.stderr
+    assert api.requests == []
+
+
+def test_one_of_two_clusters_that_is_down_makes_the_audit_incomplete(run, kubeconfig, tmp_path):
+    files = [kubeconfig, write_kubeconfig(tmp_path / "down", "http://127.0.0.1:1", context="down")]
+    done = run(
+        *("cluster", "--context", "up", "--context", "down", "--fail-on", "never", "--output", "json"),
+        env={"KUBECONFIG": os.pathsep.join(map(str, files))},
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (3, "")
+    report = json.loads(done.stdout)
+    assert {item["cluster"] for item in report["findings"]} == {"up"}
+    assert [item["cluster"] for item in report["skipped"]] == ["down"]
+    assert "Connection refused" in report["skipped"][0]["reason"]
