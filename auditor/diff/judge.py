@@ -23,6 +23,7 @@ from auditor.diff.sides import Sides, Tree
 from auditor.findings import Report, Skipped
 from auditor.options import Options, usable_cores
 from auditor.plan import Besides, Judged
+from auditor.records import NOTHING_PACKED, Records
 from auditor.sources.cluster.snapshot import load
 from auditor.sources.inputs import find_inputs
 from auditor.sources.model import InputFile
@@ -77,11 +78,11 @@ class _Part:
 
     def take(self, judged: Judged, cluster: int, folder: str) -> None:
         """Add what the objects of a folder gave, their facts reduced to what is compared."""
-        for record, member in zip(judged.records, judged.members, strict=True):
+        for record, member in zip(Records([judged.records or judged.packed]), judged.members, strict=True):
             self.workloads.append(workload_of(record, member, cluster, folder))
         for finding in judged.findings:
             self.owners[finding.fingerprint] = (identity_of(cluster, finding.workload), folder)
-        self.judged.append(msgspec.structs.replace(judged, records=()))
+        self.judged.append(msgspec.structs.replace(judged, records=(), packed=NOTHING_PACKED))
 
 
 def judge_both(
