@@ -15,18 +15,9 @@ from auditor.reports.diff import (
     totals,
     verdict,
 )
+from auditor.reports.table import RESET, STYLES
 from auditor.reports.text import columns, encodable, plain, subject_words, where_words, without_commands, worst_first
 from auditor.reports.text import workload_words as whose
-
-_STYLES = {
-    "critical": "\x1b[1;97;41m",
-    "high": "\x1b[1;31m",
-    "medium": "\x1b[33m",
-    "low": "\x1b[36m",
-    "info": "\x1b[34m",
-    "bold": "\x1b[1m",
-}
-_RESET = "\x1b[0m"
 
 
 def render(diff: Diff, *, width: int = 0, colour: bool = False) -> str:  # noqa: ARG001 - lines of a table are not broken
@@ -60,7 +51,7 @@ def _findings(title: str, findings: Sequence[Finding], *, colour: bool) -> list[
     lines = [_bold(title, colour=colour)]
     for finding in findings:
         place = plain(where_words(finding))
-        severity = f"{_STYLES[finding.severity]}{finding.severity}{_RESET}" if colour else finding.severity
+        severity = f"{STYLES[finding.severity]}{finding.severity}{RESET}" if colour else finding.severity
         subject = f"{whose(finding.workload)}, {subject_words(finding)}"
         lines += [
             f"  {place}  {severity}  {plain(finding.message)}",
@@ -70,4 +61,4 @@ def _findings(title: str, findings: Sequence[Finding], *, colour: bool) -> list[
 
 
 def _bold(text: str, *, colour: bool) -> str:
-    return f"{_STYLES['bold']}{text}{_RESET}" if colour else text
+    return f"{STYLES['bold']}{text}{RESET}" if colour else text

@@ -20,8 +20,8 @@ from auditor.reports.text import (
     wrap,
 )
 
-_RESET = "\x1b[0m"
-_STYLES = {
+RESET = "\x1b[0m"
+STYLES = {
     "critical": "\x1b[1;97;41m",
     "high": "\x1b[1;31m",
     "medium": "\x1b[33m",
@@ -64,7 +64,7 @@ class _Pen:
         self.width = width
 
     def style(self, name: str, text: str) -> str:
-        return f"{_STYLES[name]}{text}{_RESET}" if self._colour and text else text
+        return f"{STYLES[name]}{text}{RESET}" if self._colour and text else text
 
 
 def _findings(findings: list[Finding], pen: _Pen) -> list[str]:
