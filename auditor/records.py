@@ -44,6 +44,12 @@ class Records(Sequence[Record]):
         for part in self._parts:
             yield from unpack(part) if isinstance(part, Packed) else part
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another sequence has the same records."""
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __len__(self) -> int:
         """Return how many there are, without unpacking any."""
         return sum(part.count if isinstance(part, Packed) else len(part) for part in self._parts)

@@ -78,6 +78,11 @@ class Tally:
         if any(state.get("reason") == "OOMKilled" for state in states):
             self._oom_killed[name] += 1
 
+    @property
+    def tells_trouble(self) -> bool:
+        """Whether memory ended a container or a pod."""
+        return bool(self._oom_killed) or self._counts["evicted"] > 0
+
     def result(self) -> Observed:
         """Return what was added up."""
         return Observed(
@@ -99,6 +104,12 @@ def is_finished(pod: Mapping[str, Any]) -> bool:
     """Return whether a pod has ended."""
     phase = _mapping(pod.get("status")).get("phase")
     return isinstance(phase, str) and phase in FINISHED
+
+
+def is_finished_job(job: Mapping[str, Any]) -> bool:
+    """Return whether a Job has ended: it makes no pod any more (isJobFinished, pkg/controller/job/utils.go)."""
+    conditions = _mappings(_mapping(job.get("status")).get("conditions"))
+    return any(item.get("type") in ("Complete", "Failed") and item.get("status") == "True" for item in conditions)
 
 
 def evicted_for_memory(status: Mapping[str, Any]) -> str | None:

@@ -5,20 +5,19 @@ begins, the workloads of the last one are complete, are handed out, and are forg
 namespace, and by what owns pods.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from auditor.findings import Skipped
-from auditor.kube.observed import Tally, is_finished
+from auditor.kube.observed import Tally
 from auditor.kube.paths import Path, value_at, with_value
 from auditor.kube.quantity import Quantity, parse
 from auditor.sources.cluster.entries import SNAPSHOT_VERSION, End, Entries, Header, Item, Missing
+from auditor.sources.cluster.kubeconfig import tidy
 from auditor.sources.cluster.owners import Identity, Made, Owner, Owners, Reference, controller_of, template_path
-from auditor.sources.cluster.sameness import memory_key, shape_fault
+from auditor.sources.cluster.running import RunningWorkload
+from auditor.sources.cluster.sameness import shape_fault
 from auditor.sources.cluster.selector import Selector
 from auditor.sources.model import Live, Object
 from auditor.sources.workloads import CLUSTER_SCOPED
@@ -29,28 +28,6 @@ _AROUND = CLUSTER_SCOPED | {
 _UNUSED = frozenset(("VerticalPodAutoscalerCheckpoint",))
 _BATCH = 100
 """So many objects are handed out together, or one workload's more."""
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
-
-
-class _Group:
-    """Pods of one workload that have one spec."""
-
-    def __init__(self, pod: dict[str, Any]) -> None:
-        self.packed = _encode(pod)
-        self.total = 0
-        self.nodes: Counter[str] = Counter()
-
-
-class _Workload:
-    """The pods of one workload in the namespace that is being read."""
-
-    def __init__(self, made: Made, reference: Reference) -> None:
-        self.made = made
-        self.reference = reference
-        self.tally = Tally()
-        self.groups: dict[bytes, _Group] = {}
 
 
 class ClusterObjects:
@@ -70,7 +47,7 @@ class ClusterObjects:
         """Pods read so far, finished ones too."""
         self._owners = Owners(template_paths)
         self._used: dict[tuple[str, str], dict[str, int]] = {}
-        self._workloads: dict[Identity, _Workload] = {}
+        self._workloads: dict[Identity, RunningWorkload] = {}
         self._judged: set[Identity] = set()
 
     @property
@@ -118,8 +95,11 @@ class ClusterObjects:
                 namespace = here
             self._pod(here, data)
         yield from self._flush()
-        if not self.interrupted:
-            yield from _together(self._without_pods())
+        if self.interrupted:
+            return
+        yield from _together(self._without_pods())
+        if self.header.selector is not None and not self._judged and not self.missing:
+            self._skip(f"nothing has the labels {tidy(self.header.selector)}: no pod, and no template of a workload")
 
     def _items(self) -> Iterator[dict[str, Any]]:
         """Yield the objects that can be read; what else is among the entries is kept."""
@@ -191,26 +171,16 @@ class ClusterObjects:
             controller = None
         made = self._owners.maker(namespace, controller, metadata.get("labels") or {})
         workload = self._workload(namespace, name, made)
-        workload.tally.add(pod, self._used.pop((namespace, metadata.get("name") or ""), {}))
-        if is_finished(pod):
-            return
-        key = memory_key(pod)
-        group = workload.groups.get(key)
-        if group is None:
-            group = workload.groups[key] = _Group(pod)
-        group.total += 1
-        node = pod["spec"].get("nodeName")
-        if node:
-            group.nodes[node] += 1
+        workload.add(pod, self._used.pop((namespace, metadata.get("name") or ""), {}))
 
-    def _workload(self, namespace: str, pod_name: str, made: Made) -> _Workload:
+    def _workload(self, namespace: str, pod_name: str, made: Made) -> RunningWorkload:
         if made.workload is not None:
             reference = made.workload.reference
         else:
             reference = made.top or Reference("v1", "Pod", pod_name)
         identity = reference.identity(namespace)
         if identity not in self._workloads:
-            self._workloads[identity] = _Workload(made, reference)
+            self._workloads[identity] = RunningWorkload(made, reference)
         return self._workloads[identity]
 
     def _flush(self) -> Iterator[list[Object]]:
@@ -218,20 +188,21 @@ class ClusterObjects:
         workloads, self._workloads = self._workloads, {}
         yield from _together(self._objects_of(identity, some) for identity, some in workloads.items())
 
-    def _objects_of(self, identity: Identity, workload: _Workload) -> list[Object]:
+    def _objects_of(self, identity: Identity, workload: RunningWorkload) -> list[Object]:
         """Return an object for each spec that the pods of a workload have, that of most pods last."""
         owner = workload.made.workload
-        if owner is not None:
-            self._judged.add(identity)
+        self._judged.add(identity)
         top = workload.made.top
         above = top.words if top is not None and top != workload.reference else None
         if not workload.groups:
-            return [] if owner is None else self._templates(owner, workload.tally, above)
+            if owner is None or (owner.finished and not workload.tally.tells_trouble):
+                return []
+            return self._templates(owner, workload.tally, above)
         groups = sorted(workload.groups.values(), key=lambda group: group.total)
         total = sum(group.total for group in groups)
         found = []
         for number, group in enumerate(groups, 1):
-            pod = _decode(group.packed)
+            pod = group.pod()
             live = Live(
                 group.total,
                 tuple(sorted(group.nodes.items())),
@@ -245,7 +216,7 @@ class ClusterObjects:
             found.append(self._running(identity[0], workload, pod, live))
         return found
 
-    def _running(self, namespace: str, workload: _Workload, pod: dict[str, Any], live: Live) -> Object:
+    def _running(self, namespace: str, workload: RunningWorkload, pod: dict[str, Any], live: Live) -> Object:
         """Return the object of pods that run: their workload's, with their spec in the place of its template's."""
         owner, reference = workload.made.workload, workload.reference
         data = owner.data() if owner is not None else {}
@@ -286,12 +257,13 @@ class ClusterObjects:
     def _without_pods(self) -> Iterator[list[Object]]:
         selector = Selector.parse(self.header.selector) if self.header.selector else None
         for owner in self._owners.by_themselves():
-            if owner.identity in self._judged:
+            if owner.identity in self._judged or owner.finished:
                 continue
             if selector is not None and not any(selector.matches(labels) for labels in _template_labels(owner)):
                 continue
             top = self._owners.maker(owner.namespace, owner.reference, {}).top
             above = top.words if top is not None and top != owner.reference else None
+            self._judged.add(owner.identity)
             yield self._templates(owner, Tally(), above)
 
 

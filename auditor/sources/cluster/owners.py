@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from auditor.kube.observed import is_finished_job
 from auditor.kube.paths import Path, value_at
 from auditor.sources.workloads import ShapeError, pod_paths
 
@@ -51,6 +52,8 @@ class Owner(msgspec.Struct, frozen=True):
     paths: tuple[Path, ...]
     """Of its pod specs; empty without one."""
     above: Reference | None
+    finished: bool = False
+    """Whether it is a Job that has ended, so that its template makes no pod any more."""
 
     @property
     def identity(self) -> Identity:
@@ -91,7 +94,8 @@ class Owners:
                 paths = pod_paths(data, _group(api_version), kind, self._template_paths)
             except ShapeError as error:
                 fault = f"{kind} {namespace}/{name}: {error.reason}"
-        owner = Owner(reference, namespace, b"" if derived else _encode(data), paths, above)
+        finished = (_group(api_version), kind) == ("batch", "Job") and is_finished_job(data)
+        owner = Owner(reference, namespace, b"" if derived else _encode(data), paths, above, finished)
         self._known[owner.identity] = owner
         return fault
 

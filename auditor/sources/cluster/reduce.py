@@ -7,6 +7,7 @@ left out or cut down to their memory flags, since secrets stand there; a Secret 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from auditor.kube.observed import is_finished_job
 from auditor.kube.paths import Path, value_at
 from auditor.kube.priority import ANNOTATIONS as OF_KUBELETS
 from auditor.sidecars.injection import ANNOTATIONS as OF_INJECTORS
@@ -29,6 +30,8 @@ _COUNTS: tuple[Path, ...] = (
     ("spec", "jobTemplate", "spec", "parallelism"),
     ("status", "desiredNumberScheduled"),
 )
+_FINISHED = [{"type": "Complete", "status": "True"}]
+"""The conditions of a Job that has ended, well or not."""
 _NO_PATHS: Mapping[str, Path] = {}
 
 
@@ -114,6 +117,8 @@ def _workload(data: Data, group: str, kind: str, template_paths: Mapping[str, Pa
         leaves[path] = pod_spec(value_at(data, path))
     if not leaves:
         return {}
+    if (group, kind) == ("batch", "Job") and is_finished_job(data):
+        leaves["status", "conditions"] = _FINISHED
     for path in _COUNTS:
         if value_at(data, path) is not None:
             leaves[path] = scalar(value_at(data, path))

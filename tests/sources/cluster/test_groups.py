@@ -274,3 +274,52 @@ def test_a_workload_whose_template_has_no_containers_is_told():
     reader, _, objects = read(owner)
     assert objects == []
     assert [item.reason for item in reader.skipped] == ["Deployment shop/web: spec.template.spec.containers is missing"]
+
+
+def job(*, finished, name="load"):
+    template = {"spec": {"containers": [container()]}}
+    status = {"conditions": [{"type": "Complete", "status": "True" if finished else "False"}]}
+    metadata = {"name": name, "namespace": "shop"}
+    body = {"parallelism": 5, "template": template}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": body, "status": status}
+
+
+def test_a_job_that_has_ended_makes_no_pod_any_more_and_is_not_judged():
+    ended = job(finished=True)
+    done = pod("load-a", owner=ended, status={"phase": "Succeeded"})
+    assert found_in(ended) == []
+    assert found_in(ended, done) == []
+    assert [obj.name for obj in found_in(job(finished=False), done)] == ["load"]
+    forbidden = Missing("list pods", "forbidden", "Pod")
+    assert found_in(ended, forbidden) == []
+
+
+def test_a_job_that_the_oom_killer_ended_is_told():
+    failed = job(finished=True)
+    killed = {"containerStatuses": [{"name": "app", "state": {"terminated": {"reason": "OOMKilled"}}}]}
+    (obj,) = found_in(failed, pod("load-a", owner=failed, status={"phase": "Failed", **killed}))
+    assert (obj.kind, obj.live.observed.oom_killed) == ("Job", {"app": 1})
+
+
+def test_a_pod_whose_containers_have_a_status_stands_for_those_that_have_none_yet():
+    started = {"containerStatuses": [{"name": "app", "restartCount": 1}]}
+    waits = of_web("web-6f7d9-a", status={"phase": "Pending"})
+    (obj,) = found_in(*web(waits, of_web("web-6f7d9-b", status=started), of_web("web-6f7d9-c")))
+    assert obj.live.status == {"phase": "Running", **started}
+    assert obj.live.pods_total == 3
+
+
+def test_labels_that_nothing_has_are_told_as_nothing_that_was_judged():
+    reader, _, found = read(deployment(labels={"app": "other"}), selector="app=wbe")
+    assert found == []
+    assert [item.reason for item in reader.skipped] == [
+        "nothing has the labels app=wbe: no pod, and no template of a workload"
+    ]
+    assert read(deployment(labels={"app": "web"}, replicas=0), selector="app=web")[0].skipped == []
+    assert read(*web(of_web("web-6f7d9-a")), selector="app=web")[0].skipped == []
+
+
+def test_a_namespace_whose_name_begins_another_is_judged_once():
+    # The API server sorts by namespace and name with a slash between: - comes before it.
+    objects = found_in(pod("z", namespace="a-b"), pod("a", namespace="a"), pod("b", namespace="a"))
+    assert [(obj.namespace, obj.name) for obj in objects] == [("a-b", "z"), ("a", "a"), ("a", "b")]
