@@ -7,7 +7,7 @@ import click
 
 from auditor.cli.common import Output, exit_code, run_audit, write_output
 from auditor.cli.options import audit_options
-from auditor.reports.text import plain
+from auditor.reports.text import skipped_words
 
 
 @click.group()
@@ -35,5 +35,5 @@ def write(**arguments: Any) -> int:
     kept = sum(finding.waived is None for finding in audit.report.findings)
     click.echo(f"wrote {kept} findings to {target}", err=True)
     for item in audit.report.skipped:
-        click.echo(f"{plain(item.file)}:{item.line or 1}:{item.column or 1}: skipped: {plain(item.reason)}", err=True)
+        click.echo(f"skipped: {skipped_words(item)}", err=True)
     return exit_code(failed=False, complete=audit.complete)

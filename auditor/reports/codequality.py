@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from auditor.findings import Finding, Report, Skipped
-from auditor.reports.text import encodable, encode_json, plain, subject_words, with_status, workload_words
+from auditor.reports.text import encodable, encode_json, finding_words, plain, with_status
 
 SEVERITIES = {"critical": "blocker", "high": "critical", "medium": "major", "low": "minor", "info": "info"}
 """Our severities in GitLab's words."""
@@ -29,23 +29,30 @@ def render(report: Report) -> str:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     place = finding.place
-    words = f"{workload_words(finding.workload)}, {subject_words(finding)}: {finding.message}"
     lines = (place.line, place.end_line) if place else (1, 1)
     return {
-        "description": plain(words),
+        "description": plain(finding_words(finding)),
         "check_name": finding.policy,
-        "fingerprint": finding.fingerprint,
+        "fingerprint": _fingerprint(finding),
         "severity": SEVERITIES[finding.severity],
         "location": _location(place.file if place else _NO_FILE, lines),
     }
 
 
+def _fingerprint(finding: Finding) -> str:
+    """Return what tells an issue from all others of the report: ours does not know clusters apart."""
+    if finding.cluster is None:
+        return finding.fingerprint
+    return _digest(f"{finding.fingerprint}\n{finding.cluster}")
+
+
 def _skipped(item: Skipped) -> dict[str, Any]:
     line = item.line or 1
+    where = "" if item.cluster is None else f"cluster {item.cluster}: "
     return {
-        "description": plain(f"not judged: {item.reason}"),
+        "description": plain(f"not judged: {where}{item.reason}"),
         "check_name": _NOT_JUDGED,
-        "fingerprint": _digest(f"{_NOT_JUDGED}\n{item.file}\n{item.reason}"),
+        "fingerprint": _digest(f"{_NOT_JUDGED}\n{item.file}\n{where}{item.reason}"),
         "severity": "critical",
         "location": _location(item.file or _NO_FILE, (line, line)),
     }

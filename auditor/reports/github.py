@@ -6,14 +6,13 @@ from auditor.findings import Finding, Place, Report, Skipped
 from auditor.reports.text import (
     LEVELS,
     counted,
+    finding_words,
     judged,
     plain,
     skipped_where,
-    subject_words,
     verdict,
     with_status,
     without_commands,
-    workload_words,
     worst_first,
 )
 
@@ -60,8 +59,7 @@ def _more(hidden: int) -> str:
 def _command(finding: Finding) -> str:
     level = LEVELS[finding.severity].replace("note", "notice")
     title = f"{finding.severity}: {finding.policy}"
-    message = f"{workload_words(finding.workload)}, {subject_words(finding)}: {finding.message}"
-    return _write(level, [*_span(finding.place), f"title={_property(title)}"], message)
+    return _write(level, [*_span(finding.place), f"title={_property(title)}"], finding_words(finding))
 
 
 def _skipped(item: Skipped) -> str:

@@ -142,6 +142,12 @@ def subject_words(finding: Finding) -> str:
     return f"{kind} {finding.subject or '(no name)'}"
 
 
+def finding_words(finding: Finding) -> str:
+    """`Deployment team-a/web, container app: no memory limit`; of a cluster its name before that."""
+    words = f"{workload_words(finding.workload)}, {subject_words(finding)}: {finding.message}"
+    return words if finding.cluster is None else f"cluster {finding.cluster}: {words}"
+
+
 def place_words(file: str, line: int | None, column: int | None) -> str:
     """`file:line:column`, as far as it is known."""
     return ":".join(str(part) for part in (file, line, column) if part is not None)

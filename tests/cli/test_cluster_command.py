@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.sources.cluster.api import Api, page, write_kubeconfig
+from tests.sources.cluster.api import Api, page, status, write_kubeconfig
 from tests.sources.cluster.objects import container, pod
 
 UNLIMITED = {"containers": [container(resources={"requests": {"memory": "256Mi"}})]}
@@ -43,3 +43,12 @@ def test_one_of_two_clusters_that_is_down_makes_the_audit_incomplete(run, kubeco
     assert {item["cluster"] for item in report["findings"]} == {"up"}
     assert [item["cluster"] for item in report["skipped"]] == ["down"]
     assert "Connection refused" in report["skipped"][0]["reason"]
+
+
+def test_a_baseline_of_a_snapshot_tells_which_cluster_was_not_read_whole(run, api, kubeconfig):
+    api.replies["/api/v1/nodes"] = [status(403, "forbidden")]
+    saved = run("cluster", "--kubeconfig", kubeconfig, "--save", "night.jsonl.gz", "--fail-on", "never", "--quiet")
+    assert saved.returncode == 3
+    done = run("baseline", "write", "night.jsonl.gz", text=True)
+    assert done.returncode == 3
+    assert "skipped: cluster up: list nodes: forbidden: grant list on nodes\n" in done.stderr
