@@ -291,6 +291,7 @@ def _replaced(data: dict[str, Any], path: Path, pod: dict[str, Any]) -> Any:
 
 
 def _template_labels(owner: Owner) -> Sequence[Mapping[str, Any]]:
+    """Return the labels of the pods that each template makes; its owner's own are not theirs."""
     data = owner.data()
-    holders = [data, *(value_at(data, path[:-1]) for path in owner.paths)]
+    holders = [value_at(data, path[:-1]) for path in owner.paths]
     return [_metadata(holder).get("labels") or {} for holder in holders if isinstance(holder, dict)]

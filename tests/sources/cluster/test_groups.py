@@ -319,6 +319,13 @@ def test_labels_that_nothing_has_are_told_as_nothing_that_was_judged():
     assert read(*web(of_web("web-6f7d9-a")), selector="app=web")[0].skipped == []
 
 
+def test_labels_are_those_of_the_pods_not_of_the_workload():
+    # The server leaves out the pods of this one, and its own metadata has no such label.
+    reader, _, found = read(deployment(labels={"app": "web"}), pod("other", labels={}), selector="app!=web")
+    assert [obj.name for obj in found] == ["other"]
+    assert reader.skipped == []
+
+
 def test_a_namespace_whose_name_begins_another_is_judged_once():
     # The API server sorts by namespace and name with a slash between: - comes before it.
     objects = found_in(pod("z", namespace="a-b"), pod("a", namespace="a"), pod("b", namespace="a"))
