@@ -8,6 +8,7 @@ True
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,8 +112,9 @@ def run(
     reading of clusters, all of them, and what was read is judged; a second one is raised.
     """
     config, folder = config_of(options)
-    rules = rules_of(options, config, folder)
     snapshots, others = apart(paths)
+    # Each cluster has rules of its own, and from a table of several the history of its name.
+    rules = rules_of(options if others else replace(options, use_usage=False), config, folder)
     saved = [load(path) for path in snapshots]
     found = found_in(others, options, (config, folder), stdin)
     parts = []
@@ -120,9 +122,11 @@ def run(
         work = judge_files(found.files, rules.task, options.jobs or usable_cores(), progress or silent)
         parts.append(Part(work, rules))
     where = (config, folder)
-    parts += [judge_entries(entries, options, where, progress or silent) for entries in saved]
+    several = len(saved) + len(clusters) > 1
+    judge = partial(judge_entries, options=options, where=where, progress=progress or silent, one_of_several=several)
+    parts += map(judge, saved)
     with interruptible(clusters) as (stop, live):
-        parts += [judge_entries(entries, options, where, progress or silent) for entries in live]
+        parts += map(judge, live)
     besides = Besides(
         skipped=(*found.skipped, *(item for part in parts for item in (*part.rules.skipped, *part.work.skipped))),
         notes=(*found.notes, *dict.fromkeys(note for part in parts for note in (*part.rules.notes, *part.work.notes))),
@@ -156,11 +160,18 @@ class Part:
     rules: Rules
 
 
-def judge_entries(entries: Entries, options: Options, where: tuple[Config, Path], progress: Progress) -> Part:
+def judge_entries(
+    entries: Entries,
+    options: Options,
+    where: tuple[Config, Path],
+    progress: Progress,
+    *,
+    one_of_several: bool = False,
+) -> Part:
     """Judge one cluster by its own version and history; `where` is the config and its folder."""
     config, folder = where
     objects = ClusterObjects(entries, reading_of(options, config).template_paths)
     around = objects.surroundings()
-    rules = rules_of(options, config, folder, objects.header)
+    rules = rules_of(options, config, folder, objects.header, one_of_several=one_of_several)
     work = judge_cluster(objects, around, rules.task, options.jobs or usable_cores(), progress)
     return Part(work, rules)

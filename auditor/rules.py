@@ -31,11 +31,13 @@ class Rules:
     notes: tuple[str, ...]
 
 
-def rules_of(options: Options, config: Config, folder: Path, cluster: Header | None = None) -> Rules:
+def rules_of(
+    options: Options, config: Config, folder: Path, cluster: Header | None = None, *, one_of_several: bool = False
+) -> Rules:
     """Return what a config and options that win over it decide; `folder` is what the config's paths are relative to.
 
-    A `cluster` has its own version unless another is asked for, and the history of its name in a table of several.
-    Raises ConfigError, PolicyError, UsageError or VersionError for wrong use.
+    A `cluster` has its own version unless another is asked for, and the history of its name in a table of several; when
+    several clusters are audited, no other. Raises ConfigError, PolicyError, UsageError or VersionError for wrong use.
     """
     plan = _plan(options, config, folder)
     told_version: tuple[str, ...] = ()
@@ -44,7 +46,7 @@ def rules_of(options: Options, config: Config, folder: Path, cluster: Header | N
         plan = msgspec.structs.replace(plan, target=target)
     baseline_file = options.baseline or (config.baseline and str(folder / config.baseline))
     baseline = load_baseline(Path(baseline_file)) if baseline_file else None
-    history, unusable, told = _history(options, config, folder, cluster)
+    history, unusable, told = _history(options, config, folder, cluster, one_of_several=one_of_several)
     if history is not None:
         plan = msgspec.structs.replace(plan, sizing=sizing_profile())
     task = Task(
@@ -85,7 +87,7 @@ def _plan(options: Options, config: Config, folder: Path) -> Plan:
 
 
 def _history(
-    options: Options, config: Config, folder: Path, cluster: Header | None
+    options: Options, config: Config, folder: Path, cluster: Header | None, *, one_of_several: bool
 ) -> tuple[History | None, tuple[Skipped, ...], tuple[str, ...]]:
     """Return the history to join, what of it cannot be used, and notes; nothing when none is asked for."""
     wanted = usage_of(options, config, folder)
@@ -95,8 +97,12 @@ def _history(
     from auditor.usage.table import days_present
 
     table, name = Path(wanted.path), wanted.cluster
-    if cluster is not None and name is None and days_present(table, cluster.cluster):
-        name = cluster.cluster
+    if cluster is not None and name is None:
+        if days_present(table, cluster.cluster):
+            name = cluster.cluster
+        elif one_of_several:
+            reason = f"{table}: there is no history of a cluster of this name"
+            return None, (Skipped("", None, None, reason, cluster.cluster),), ()
 
     return load_history(
         table,

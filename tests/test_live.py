@@ -1,6 +1,7 @@
 """A whole cluster judged: live facts, places without a file, sums over what really runs, what is missing."""
 
 import signal
+from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from auditor.api import Options, run
 from auditor.reports import json as json_report
 from auditor.sources.cluster.entries import End, Missing
+from auditor.usage.model import UsageDay
+from auditor.usage.table import write_days
 from tests.sources.cluster.objects import GI, MI, container, deployment, entries, node, pod, replica_set
 
 
@@ -258,6 +261,51 @@ def test_several_clusters_are_judged_in_one_run_and_each_is_named():
     assert [item.cluster for item in report.findings if item.policy == "memory-limit-missing"] == ["prod", "test"]
     assert report.kubernetes_version == "1.34, 1.36"
     assert report.summary.workloads == 2
+
+
+def write_history(folder, *clusters):
+    day = date(2026, 11, 1)
+    use = {"day": day, "namespace": "shop", "workload_kind": "Pod", "workload_name": "web", "pod": "web"}
+    more = {
+        "container": "app",
+        "samples": 1440,
+        "coverage": 1.0,
+        "max_bytes": 100 * MI,
+        "source": "csv",
+        "collected_at": datetime(2026, 11, 2, tzinfo=UTC),
+    }
+    write_days(folder, [UsageDay(cluster=name, **use, **more) for name in clusters])
+
+
+def audit_of(folder, *clusters):
+    streams = [entries(pod("web"), cluster=name) for name in clusters]
+    return run((), Options(jobs=1, keep_records=True, usage=str(folder)), clusters=streams)
+
+
+def joined(audit):
+    return {record.workload.cluster: record.workload.history for record in audit.records}
+
+
+def test_a_cluster_takes_the_history_of_its_name_from_a_table_of_several(tmp_path):
+    write_history(tmp_path / "history", "prod", "other")
+    audit = audit_of(tmp_path / "history", "prod")
+    assert joined(audit) == {"prod": "joined"}
+    assert audit.complete
+
+
+def test_a_table_of_one_cluster_is_that_of_the_one_cluster_that_is_audited(tmp_path):
+    write_history(tmp_path / "history", "eu-west-1")
+    assert joined(audit_of(tmp_path / "history", "prod")) == {"prod": "joined"}
+
+
+def test_of_several_clusters_none_takes_the_history_of_another(tmp_path):
+    write_history(tmp_path / "history", "prod")
+    audit = audit_of(tmp_path / "history", "prod", "test")
+    assert joined(audit)["prod"] == "joined"
+    assert joined(audit)["test"] != "joined"
+    (missing,) = audit.report.skipped
+    assert missing.cluster == "test"
+    assert missing.reason.endswith("there is no history of a cluster of this name")
 
 
 def test_a_cluster_is_judged_by_its_own_version_unless_another_is_asked_for():
