@@ -245,6 +245,21 @@ def rows(address: str, paths: str, folder: Path) -> Iterator[tuple[str, Measure]
     report = ["--output", f"sarif={folder / 'scan.sarif'}"]
     scan = [sys.executable, "-m", "auditor", "scan", snapshot, *options[2:-1], *report]
     yield "scan of the snapshot", measure(scan, sample=False)
+    night = [sys.executable, "-m", "auditor", "nightly", "--config", str(_night(folder))]
+    yield "a night: five reports, with the inventory", measure(night, sample=True)
+    yield "the next night, compared with it", measure(night, sample=True)
+
+
+def _night(folder: Path) -> Path:
+    """Write the config of a night that keeps the facts of every pod, and return it."""
+    nightly = {
+        "cluster": {"kubeconfig": "kubeconfig", "custom_kinds": False},
+        "reports": "audits",
+        "formats": ["sarif", "csv", "csv-inventory", "json", "markdown"],
+    }
+    config = folder / "night.yaml"
+    config.write_text(json.dumps({"profile": "all", "fail_on": "never", "nightly": nightly}))
+    return config
 
 
 def heading(pods: int) -> str:
