@@ -43,8 +43,10 @@ _NEEDED = ("day", "namespace", "pod", "container", "samples", "source", "collect
 NEVER_NULL = ("cluster", "workload_kind", "workload_name")
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _NULL = '"NULL"'
-_MEMORY = "1GB"
-"""What DuckDB may take before it writes to disk."""
+_MEMORY_BYTES = 10**9
+"""What DuckDB may take before it writes to disk, where its container does not give less."""
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""The memory limit of the container that this runs in, with cgroup v2."""
 _SECTION = re.compile(r"^-- (\w+)\n", re.MULTILINE)
 
 
@@ -65,6 +67,15 @@ def statements(engine: str) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
+def memory_bytes(limit: Path) -> int:
+    """Return what DuckDB may take: half of a container's limit at most, since the other half judges."""
+    try:
+        text = limit.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return _MEMORY_BYTES
+    return min(_MEMORY_BYTES, int(text) // 2) if text.isdecimal() else _MEMORY_BYTES
+
+
 @contextmanager
 def connection() -> Iterator["duckdb.DuckDBPyConnection"]:
     """Give a DuckDB of its own, in UTC, that asks no network and leaves nothing behind."""
@@ -73,7 +84,7 @@ def connection() -> Iterator["duckdb.DuckDBPyConnection"]:
     with tempfile.TemporaryDirectory(prefix="auditor-") as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": folder,
-            "memory_limit": _MEMORY,
+            "memory_limit": f"{memory_bytes(CGROUP_LIMIT)}B",
             "autoinstall_known_extensions": "false",
             "preserve_insertion_order": "false",
         }
