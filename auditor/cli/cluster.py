@@ -50,6 +50,7 @@ def cluster(**arguments: Any) -> int:
     audit = _audit(arguments, options)
     write_reports(outputs, audit, time.monotonic() - started)
     if audit.interrupted:
+        click.echo("interrupted", err=True)
         return _INTERRUPTED
     fail_on = arguments["fail_on"] or audit.fail_on or "medium"
     return exit_code(failed=audit.failed(fail_on), complete=audit.complete)

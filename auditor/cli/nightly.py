@@ -59,6 +59,7 @@ def nightly(**arguments: Any) -> int:
     for fault in night.faults:
         click.echo(plain(fault), err=True)
     if night.audit.interrupted:
+        click.echo("interrupted", err=True)
         return _INTERRUPTED
     return exit_code(failed=night.failed, complete=night.complete)
 

@@ -2,10 +2,14 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
-from tests.sources.cluster.api import Api, page, status, write_kubeconfig
+from tests.sources.cluster.api import Api, Reply, page, status, write_kubeconfig
 from tests.sources.cluster.objects import container, pod
 
 UNLIMITED = {"containers": [container(resources={"requests": {"memory": "256Mi"}})]}
@@ -52,3 +56,21 @@ def test_a_baseline_of_a_snapshot_tells_which_cluster_was_not_read_whole(run, ap
     done = run("baseline", "write", "night.jsonl.gz", text=True)
     assert done.returncode == 3
     assert "skipped: cluster up: list nodes: forbidden: grant list on nodes\n" in done.stderr
+
+
+def test_ctrl_c_judges_what_was_read_and_says_that_it_is_not_all(api, kubeconfig, tmp_path):
+    pods = page("Pod", [pod("web", namespace="a", spec=UNLIMITED), pod("web", namespace="b", spec=UNLIMITED)], "more")
+    api.replies["/api/v1/pods"] = [pods, Reply(delay=20)]
+    command = [sys.executable, "-m", "auditor", "cluster", "--kubeconfig", str(kubeconfig), "--output", "json"]
+    command += ["--save", "night.jsonl.gz"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        end = time.monotonic() + 30
+        while len(api.asked("/api/v1/pods")) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        told, error = process.communicate(timeout=15)
+    assert (process.returncode, error) == (130, b"interrupted\n")
+    report = json.loads(told)
+    assert {item["workload"]["namespace"] for item in report["findings"]} == {"a", "b"}
+    assert [item["cluster"] for item in report["skipped"]] == ["up"]
+    assert (tmp_path / "night.jsonl.gz").is_file()
