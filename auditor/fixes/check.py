@@ -5,15 +5,17 @@ pods. Nothing here reads or writes a file.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import msgspec
 
-from auditor.facts.record import Record
-from auditor.findings import Edit, Finding, Replacement, Report, WorkloadRef, severity_rank
+from auditor.findings import Edit, Finding, Replacement, Report, Skipped, WorkloadRef, severity_rank
 from auditor.fixes.files import RefusedError, objects_of, replacements
 from auditor.fixes.parts import Document, File
+from auditor.fixes.worse import amounts, refuse_lower, refuse_worse, worse
 from auditor.kube.paths import value_at
 from auditor.plan import Judged
 from auditor.sources.model import InputFile
@@ -22,10 +24,13 @@ from auditor.sources.read import ReadOptions
 _ROUNDS = 4
 _OVERHEAD_BYTES = 4096
 """Judging the smallest document costs as much as reading so many bytes."""
+_MOST_BYTES = 8 * 2**20
+"""A report judges no larger input as a whole once more for the sake of fixes."""
 _WIDE = frozenset(("namespace", "limitrange", "quota", "autoscaler", "kubelet", "node", "cluster"))
 """Subjects that are judged with all workloads of their cluster, never with one file."""
 
 STAYS = "the finding would stay"
+_TOO_MANY = "there is too much to check here: auditor fix checks all"
 _NO_FILE = "it stands in no file that could be written: standard input, rendered or of a cluster"
 
 
@@ -42,6 +47,8 @@ class Judging:
     """Judge the whole input as if some files had other contents."""
     wide: bool
     """Whether anything around the pods is judged."""
+    size_bytes: int = 0
+    """How large the whole input is."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -75,9 +82,12 @@ def propose(
 ) -> Proposal:
     """Return which fixes of a report may be offered, of some policies only where any are named.
 
-    Each fix is judged in its document; of a budget so many bytes of documents are judged, None for all of them.
+    Each fix is judged in its document. With a budget only so many bytes of documents are judged, the worst findings'
+    first, and a large input is not judged as a whole once more; None judges all.
     """
     wanted = [f for f in report.findings if f.fix and f.waived is None and (not policies or f.policy in policies)]
+    if budget_bytes is not None:
+        wanted.sort(key=lambda finding: severity_rank(finding.severity))
     checker = _Checker(report, judging, budget_bytes)
     offered = [finding for some in _grouped(wanted).values() for finding in checker.alone(some)]
     offered = checker.together(offered)
@@ -101,6 +111,14 @@ def _grouped(findings: Iterable[Finding]) -> dict[Fix, list[Finding]]:
     return groups
 
 
+class _After(NamedTuple):
+    """What is found when fixes are made."""
+
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+    """What could be judged before and cannot be now."""
+
+
 class _Checker:
     """Judges fixes of one report; keeps what it found."""
 
@@ -114,6 +132,8 @@ class _Checker:
         self.lines: dict[Fix, tuple[Replacement, ...]] = {}
         self.refused: list[Refusal] = []
         self.contents: dict[str, bytes] = {}
+        self._texts: dict[tuple[str, int, WorkloadRef], bytes] = {}
+        """Document and object to the document with every fix that was made; only where it changed."""
         self.made: set[Fix] = set()
 
     def alone(self, findings: Sequence[Finding]) -> list[Finding]:
@@ -127,8 +147,8 @@ class _Checker:
             after = self._judging.one(fix[0], changed, fix[1])
             if not all(edit.argued for edit in fix[2]):
                 creates = self._creates_limit(document.text, findings[0])
-                _refuse_lower(_amounts(base.records), _amounts(after.records), creates=creates)
-            _refuse_worse(base, after, findings)
+                refuse_lower(amounts(base.records), amounts(after.records), creates=creates)
+            refuse_worse(base, after, findings)
         except RefusedError as error:
             self.refused.extend(Refusal(finding, error.reason, error.line) for finding in findings)
             return []
@@ -162,7 +182,7 @@ class _Checker:
         if self._budget is not None:
             self._budget -= size
             if self._budget < 0:
-                raise RefusedError("there are too many fixes to check them all here")
+                raise RefusedError(_TOO_MANY)
 
     def _creates_limit(self, content: bytes, finding: Finding) -> bool:
         """Return whether a fix writes a memory limit where nothing is written: lower than no limit at all."""
@@ -175,23 +195,38 @@ class _Checker:
         left = list(findings)
         for _ in range(_ROUNDS):
             self._make(left)
-            if not self.contents or not (self._judging.wide or self._several()):
+            if not self.contents:
                 return left
-            after = self._judging.everything(self.contents)
+            if not self._judging.wide:
+                after = self._several()
+            elif self._budget is not None and self._judging.size_bytes > _MOST_BYTES:
+                break
+            else:
+                report = self._judging.everything(self.contents)
+                after = _After(report.findings, report.skipped[self._skipped :])
             blamed = self._blamed(left, after)
             if not blamed:
                 return left
             self.refused.extend(Refusal(finding, reason) for finding, reason in blamed)
             gone = {id(finding) for finding, _ in blamed}
             left = [finding for finding in left if id(finding) not in gone]
-        self.refused.extend(Refusal(finding, "together with other fixes it makes something worse") for finding in left)
+        large = self._judging.wide and self._budget is not None and self._judging.size_bytes > _MOST_BYTES
+        reason = _TOO_MANY if large else "together with other fixes it makes something worse"
+        self.refused.extend(Refusal(finding, reason) for finding in left)
         self._make([])
         return []
 
-    def _several(self) -> bool:
-        """Return whether an object is changed by more than one fix: alone each has been judged."""
-        objects = [(file, ref) for file, ref, _ in self.made]
-        return len(set(objects)) < len(objects)
+    def _several(self) -> "_After":
+        """Return what the objects come to that more than one fix changes: alone each fix has been judged."""
+        counts = Counter((file, ref) for file, ref, _ in self.made)
+        findings: list[Finding] = []
+        skipped: list[Skipped] = []
+        for (file, start, ref), text in self._texts.items():
+            if counts[file, ref] > 1:
+                after, base = self._judging.one(file, text, ref), self._judged[file, start, ref]
+                findings.extend(after.findings)
+                skipped.extend(after.skipped[len(base.skipped) :])
+        return _After(tuple(findings), tuple(skipped))
 
     def _make(self, findings: Sequence[Finding]) -> None:
         """Write all fixes; one that changes what another has changed waits for the next run."""
@@ -208,6 +243,12 @@ class _Checker:
             text = self._made(document, some)
             if text != document.text:
                 changed.setdefault(file, {})[start] = text
+        self._texts = {
+            (file, start, finding.workload): changed[file][start]
+            for (file, start), some in by_document.items()
+            if start in changed.get(file, {})
+            for finding in some
+        }
         self.contents = {file: self._file(file).with_texts(texts) for file, texts in changed.items()}
 
     def _made(self, document: Document, findings: Sequence[Finding]) -> bytes:
@@ -224,15 +265,15 @@ class _Checker:
         self.made.update(_fix(finding) for finding in findings)
         return text
 
-    def _blamed(self, findings: Sequence[Finding], after: Report) -> list[tuple[Finding, str]]:
+    def _blamed(self, findings: Sequence[Finding], after: "_After") -> list[tuple[Finding, str]]:
         """Return the findings whose fixes are to blame for what is worse now, or that are still there."""
         there = {finding.fingerprint for finding in after.findings}
         made = [finding for finding in findings if _fix(finding) in self.made]
         blamed = [(finding, STAYS) for finding in made if finding.fingerprint in there]
-        if len(after.skipped) > self._skipped and made:
+        if after.skipped and made:
             return [(finding, f"what they make could not be judged: {after.skipped[-1].reason}") for finding in made]
         for new in after.findings:
-            if _worse(new, self._before):
+            if worse(new, self._before):
                 reason = f"it would make {new.policy} fire: {new.message}"
                 blamed += [(finding, reason) for finding in _suspects(made, new)]
         first: dict[int, tuple[Finding, str]] = {}
@@ -251,49 +292,6 @@ def _suspects(made: Sequence[Finding], new: Finding) -> list[Finding]:
         return [finding for finding in able if finding.workload == new.workload]
     near = [finding for finding in able if finding.workload.namespace == new.workload.namespace]
     return near or able
-
-
-def _worse(finding: Finding, before: Mapping[str, Finding]) -> bool:
-    """Return whether a finding is new, or worse than it was; one that a waiver covers is accepted."""
-    known = before.get(finding.fingerprint)
-    if finding.waived is not None:
-        return False
-    return known is None or severity_rank(finding.severity) < severity_rank(known.severity)
-
-
-Amounts = Mapping[tuple[str, ...], tuple[int | None, int | None]]
-"""Container to its admitted request and limit in bytes."""
-
-
-def _amounts(records: Iterable[Record]) -> Amounts:
-    """Return the admitted request and limit of every container."""
-    return {
-        (record.workload.kind, record.workload.namespace or "", record.workload.name, container.name): (
-            container.request_bytes,
-            container.limit_bytes,
-        )
-        for record in records
-        for container in record.containers
-    }
-
-
-def _refuse_lower(before: Amounts, after: Amounts, *, creates: bool) -> None:
-    """Raise RefusedError where a policy's fix lowers a request or a limit: for that history must argue."""
-    pairs = [(new, before[name]) for name, new in after.items() if name in before]
-    lower = any(a is not None and b is not None and a < b for new, old in pairs for a, b in zip(new, old, strict=True))
-    if lower or creates:
-        raise RefusedError("it would lower a request or a limit, for which a week of history must argue")
-
-
-def _refuse_worse(base: Judged, after: Judged, findings: Sequence[Finding]) -> None:
-    """Raise RefusedError where a policy at or above the severity of these findings fires that did not."""
-    if len(after.skipped) > len(base.skipped):
-        raise RefusedError(f"what it makes could not be judged: {after.skipped[-1].reason}")
-    limit = min(severity_rank(finding.severity) for finding in findings)
-    known = {finding.fingerprint: finding for finding in base.findings}
-    for finding in after.findings:
-        if _worse(finding, known) and severity_rank(finding.severity) <= limit:
-            raise RefusedError(f"it would make {finding.policy} fire: {finding.message}")
 
 
 def with_content(file: InputFile, content: bytes) -> InputFile:

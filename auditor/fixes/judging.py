@@ -18,8 +18,8 @@ from auditor.workers import judge_files, silent, with_contexts
 
 _ROUNDS = 10
 """A fix may make the next one possible: the limit has to be raised before the request."""
-_BUDGET_BYTES = 16 * 2**20
-"""So much of documents is judged for the fixes of a report, some seconds; `auditor fix` judges all."""
+_BUDGET_BYTES = 2**19
+"""So much of documents is judged for the fixes of a report, tenths of a second; `auditor fix` judges all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,14 @@ class _Input:
             return msgspec.structs.replace(judged, skipped=(*result.skipped, *judged.skipped))
 
         wide = any(context.wide for context in task.contexts)
-        judging = Judging(task.read, content, one, lambda more: self.judge({**self.contents, **more}), wide=wide)
+        judging = Judging(
+            task.read,
+            content,
+            one,
+            lambda more: self.judge({**self.contents, **more}),
+            wide=wide,
+            size_bytes=sum(file.size_bytes for file in files),
+        )
         return propose(report, judging, policies, budget_bytes=budget_bytes)
 
     def _files(self, contents: Mapping[str, bytes]) -> tuple[InputFile, ...]:

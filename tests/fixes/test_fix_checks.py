@@ -2,10 +2,11 @@
 
 import msgspec
 
-from auditor.api import Options, inputs_of
+from auditor.api import Options, inputs_of, run
+from auditor.fixes import check, judging
 from auditor.fixes.judging import fix_files
 from auditor.policy.model import Example
-from tests.fixes.examples import FILE, Bench
+from tests.fixes.examples import FILE, POLICIES, Bench
 
 HEAD = """\
 apiVersion: apps/v1
@@ -191,3 +192,33 @@ examples:
   good: ['{{}}']
   bad: [{{manifest: '{{}}', messages: [x]}}]
 """
+
+
+def replaced(tmp_path, monkeypatch, text):
+    """Return the policies whose findings a report offers as replacements."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "web.yaml").write_text(text)
+    report = run(["web.yaml"], Options(jobs=1, replacements=True)).report
+    return [finding.policy for finding in report.findings if finding.replacements]
+
+
+FORGOTTEN = deployment("{requests: {memory: 256Mi}, limits: {memory: 512}}")
+REFUSED = FORGOTTEN.replace("name: web", "name: api").replace("memory: 512}", "memory: 512MB}")
+
+
+def test_a_report_with_little_to_spend_offers_the_fixes_of_its_worst_findings(tmp_path, monkeypatch):
+    text = f"{FORGOTTEN}---\n{REFUSED}"
+    assert replaced(tmp_path, monkeypatch, text) == ["memory-quantity-unit-forgotten", "memory-quantity-invalid"]
+    severities = {policy.id: policy.severity for policy in POLICIES}
+    assert severities["memory-quantity-unit-forgotten"] == "high"
+    assert severities["memory-quantity-invalid"] == "critical"
+    monkeypatch.setattr(judging, "_BUDGET_BYTES", 5000)
+    assert replaced(tmp_path, monkeypatch, text) == ["memory-quantity-invalid"]
+
+
+def test_a_report_judges_no_large_input_with_a_quota_once_more_and_offers_nothing_unchecked(tmp_path, monkeypatch):
+    text = FORGOTTEN + QUOTA
+    assert replaced(tmp_path, monkeypatch, text) == ["memory-quantity-unit-forgotten"]
+    monkeypatch.setattr(check, "_MOST_BYTES", 10)
+    assert replaced(tmp_path, monkeypatch, text) == []
+    assert replaced(tmp_path, monkeypatch, FORGOTTEN) == ["memory-quantity-unit-forgotten"]
