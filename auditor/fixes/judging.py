@@ -18,7 +18,7 @@ from auditor.workers import judge_files, silent, with_contexts
 
 _ROUNDS = 10
 """A fix may make the next one possible: the limit has to be raised before the request."""
-_BUDGET_BYTES = 2**19
+_BUDGET_BYTES = 2**18
 """So much of documents is judged for the fixes of a report, tenths of a second; `auditor fix` judges all."""
 
 
