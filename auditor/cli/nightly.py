@@ -1,6 +1,7 @@
 """`auditor nightly`: one run of what a schedule runs: history, audit, reports, deliveries."""
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -41,13 +42,14 @@ def nightly(**arguments: Any) -> int:
     cluster; with paths it audits those instead: manifests or a snapshot.
 
     Exit codes: 0 clean, 1 findings at or above --fail-on, 2 wrong use, 3 something could not be judged or delivered,
-    130 Ctrl-C (nothing is kept then).
+    130 Ctrl-C or SIGTERM (nothing is kept then).
     """
     from auditor.deliver.night import run_night
     from auditor.deliver.summary import render
     from auditor.reports import FORMATS
     from auditor.reports.text import plain
 
+    _end_on_sigterm()
     path = Path(arguments["config"]) if arguments["config"] else find_config(Path.cwd())
     config, folder = (Config(), Path.cwd()) if path is None else (load_config(path), path.parent)
     with Bar("pods read") as bar:
@@ -62,6 +64,13 @@ def nightly(**arguments: Any) -> int:
         click.echo("interrupted", err=True)
         return _INTERRUPTED
     return exit_code(failed=night.failed, complete=night.complete)
+
+
+def _end_on_sigterm() -> None:
+    """Take SIGTERM for Ctrl-C: the kernel delivers it to the first process of a container only with a handler."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Worker processes are ended by it.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _work(arguments: dict[str, Any], config: Config, folder: Path, bar: Bar) -> "Work":

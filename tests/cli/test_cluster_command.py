@@ -74,3 +74,20 @@ def test_ctrl_c_judges_what_was_read_and_says_that_it_is_not_all(api, kubeconfig
     assert {item["workload"]["namespace"] for item in report["findings"]} == {"a", "b"}
     assert [item["cluster"] for item in report["skipped"]] == ["up"]
     assert (tmp_path / "night.jsonl.gz").is_file()
+
+
+def test_a_night_ends_when_its_container_is_told_to(api, kubeconfig, tmp_path):
+    """The first process of a container gets a SIGTERM only when it has a handler for it."""
+    config = {"nightly": {"reports": "audits", "cluster": {"kubeconfig": str(kubeconfig)}}}
+    (tmp_path / ".auditor.yaml").write_text(json.dumps(config))
+    api.replies["/api/v1/pods"] = [page("Pod", [pod("web", spec=UNLIMITED)], "more"), Reply(delay=20)]
+    command = [sys.executable, "-m", "auditor", "nightly"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        end = time.monotonic() + 30
+        while len(api.asked("/api/v1/pods")) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        told, error = process.communicate(timeout=15)
+    assert (process.returncode, error) == (130, b"interrupted\n")
+    assert b"interrupted: nothing was stored or delivered" in told
+    assert not (tmp_path / "audits").exists() or not list((tmp_path / "audits").glob("2*"))
