@@ -125,7 +125,9 @@ def _prune(place: Place, run: str, keep: int) -> tuple[str, ...]:
         about = read_about(place.read(name, ABOUT))
         if about is not None and about.run == name:
             ours.append(about)
-    old = [about for about in ours[: max(0, len(ours) - keep)] if about.run != run]
+    # NOTE: the new one need not be last by its name: it may have the free name of one of the same second.
+    others = [about for about in ours if about.run != run]
+    old = others[: max(0, len(ours) - keep)]
     for about in old:
         place.remove(about.run, own_files(about))
     return tuple(about.run for about in old)

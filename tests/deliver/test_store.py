@@ -96,6 +96,14 @@ def test_only_the_newest_runs_are_kept(place):
     assert store(place, 6, keep=30).removed == ()
 
 
+def test_runs_of_one_second_are_removed_too_and_never_the_one_just_written(place):
+    for _ in range(4):
+        run = store(place, keep=2).run
+    left = [name for name in place.folders() if is_run_name(name)]
+    assert len(left) == 2
+    assert run in left
+
+
 def test_nothing_that_another_wrote_is_removed(tmp_path):
     place = open_place("audits", tmp_path)
     old = tmp_path / "audits" / "2020-01-01T00-00-00Z"
