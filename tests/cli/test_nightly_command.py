@@ -9,6 +9,7 @@ import yaml
 
 from auditor.usage.model import UsageDay
 from auditor.usage.table import days_present, write_days
+from tests.cli.web_manifest import WEB
 from tests.deliver.web_server import WebServer
 from tests.tools import need
 from tests.usage.prometheus import lab
@@ -18,23 +19,6 @@ from tests.usage.prometheus.script import container
 MIB = 2**20
 DAY = timedelta(days=1)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-WEB = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: shop}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers:
-      - name: app
-        image: app:1
-        resources:
-          requests: {cpu: 100m, memory: 256Mi}
-          limits: {memory: 512Mi}
-"""
 WORSE = WEB.replace("limits: {memory: 512Mi}", "limits: {memory: 128Mi}")
 NEW_RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
 

@@ -11,27 +11,11 @@ import pytest
 
 from auditor.usage.model import UsageDay
 from auditor.usage.table import write_days
+from tests.cli.web_manifest import WEB
 from tests.tools import need
 
 MIB = 2**20
 TODAY = datetime.now(UTC).date()
-WEB = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: shop}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers:
-      - name: app
-        image: app:1
-        resources:
-          requests: {cpu: 100m, memory: 256Mi}
-          limits: {memory: 512Mi}
-"""
 
 
 def day_of(day, *, name="web", cluster="", mean=300, p95=380, peak=430):

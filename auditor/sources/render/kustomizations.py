@@ -18,7 +18,6 @@ _REMOTE = re.compile(
     re.IGNORECASE,
 )
 """What kustomize may take for an address, even where a folder of that name is there."""
-_GROUP = "kustomize.config.k8s.io/"
 _FOLDERS = ("resources", "bases", "components")
 _FILES = ("resources", "crds", "configurations", "generators", "transformers", "validators", "patchesStrategicMerge")
 
